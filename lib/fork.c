@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ends that are held stay the parent's: in a forked child every call on them
+ * answers -EINVAL, and the child drops its copies of the descriptors that
+ * would hide the parent's death. The backend calls the three functions below
+ * around a fork.
+ */
+#include "internal.h"
+
+static struct weir_lock lock;
+static struct weir_end *ends;
+
+void weir_fork_add(struct weir_end *end)
+{
+	weir_lock_take(&lock);
+	end->next = ends;
+	ends = end;
+	weir_lock_drop(&lock);
+}
+
+void weir_fork_remove(struct weir_end *end)
+{
+	struct weir_end **at;
+
+	weir_lock_take(&lock);
+	for (at = &ends; *at; at = &(*at)->next)
+		if (*at == end) {
+			*at = end->next;
+			break;
+		}
+	weir_lock_drop(&lock);
+}
+
+void weir_fork_prepare(void)
+{
+	weir_lock_take(&lock);
+}
+
+void weir_fork_parent(void)
+{
+	weir_lock_drop(&lock);
+}
+
+void weir_fork_child(void (*drop)(weir_handle handle))
+{
+	struct weir_end *end, *next;
+	unsigned int i;
+
+	for (end = ends; end; end = next) {
+		next = end->next;
+		end->next = NULL;
+		end->broken = -EINVAL;
+		end->watched = 0;
+		weir_end_disable(end);
+		for (i = 0; i < 3; i++)
+			if (end->hidden[i]) {
+				drop(*end->hidden[i]);
+				*end->hidden[i] = WEIR_HANDLE_NONE;
+			}
+	}
+	ends = NULL;
+	weir_lock_drop(&lock);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sleep and the wake of an end. tests/model/park.pml is this file as a
+ * model; it finds a lost wake when any fence or re-check is taken out.
+ *
+ * Each side has a waiting word, which only it writes, and a doorbell, which
+ * only it rings for the other side.
+ *
+ * Sleep, each time anew, also after a return that brought nothing:
+ *     take the other side's doorbell (A4) and one's own word
+ *     store a new count with the way of sleeping in the waiting word (R3)
+ *     F2; if the other side says "unfenced": membarrier
+ *     look again; if there is nothing:
+ *     sleep while the doorbell and the own word have the values taken
+ *     store "awake"
+ * Wake:
+ *     publish (R1) or release (R2)
+ *     F1; or, having said "unfenced" (weir_end_unfence()), nothing
+ *     read the waiting word; if it says asleep and differs from the last one
+ *     rung for: remember it, ring (R4), wake
+ *
+ * Why no wake is lost. F1 and F2 forbid that the waker reads a waiting word
+ * from before R3 while the sleeper's look misses the publication. So either
+ * the sleeper finds it, or the waker sees the sleep. Then it rings after the
+ * sleeper took the doorbell: R3 comes after A4, and the waker read R3's word
+ * before R4. The sleeper's kernel compares the doorbell with the value taken
+ * and does not let it sleep. A waker that skips the ring because it has rung
+ * for this very word did so after the word was stored, with the same effect:
+ * this sleep ends, and the next one has another count and another look.
+ *
+ * What is not needed: a waiting word that is seen late, or rung for when its
+ * owner has long been awake, costs a spurious return and nothing else.
+ *
+ * The own word is for this process: cancel, close and the news of a death set
+ * their flag, then change it, then wake. In a private ring the doorbell itself
+ * serves, because there everybody may change it, with atomic adds.
+ */
+#include "internal.h"
+#include "pause.h"
+
+/*
+ * Bounds of the adaptive spin. One wake costs 10 to 25 microseconds where CPUs
+ * halt when idle, so a wait that is usually shorter than twice that is spun
+ * through; beyond, spinning would only heat. The first guess is arbitrary.
+ */
+#define SPIN_MAX_NS 50000
+#define SPIN_FIRST_NS 10000
+/* Between two looks at the clock; a look at it costs about as much. */
+#define LOOKS_PER_CLOCK 8
+
+void weir_end_ring(struct weir_end *end)
+{
+	struct weir_a32 *bell = &end->mine->doorbell;
+
+	weir_end_count(end, WEIR_COUNT_WAKES, 1);
+	if (end->one_word)
+		/* X4 pairs with A4 in sleep_once(): any thread of this
+		   process rings this one. */
+		weir_add_acq_rel32(bell, 1);
+	else
+		/* R4 pairs with A4 in sleep_once(): what was published
+		   before the ring. relaxed load: only this side writes it. */
+		weir_store_release32(bell, weir_load_relaxed32(bell) + 1);
+	weir_os()->wake(&end->wake, 1);
+}
+
+/*
+ * Who has just rung, or has just begun, fences: a peer that slept will sleep
+ * again soon, and a fence is cheaper for us than a membarrier for it. After
+ * WEIR_FENCED_RUN publications to a peer that was awake each time we stop, and
+ * say so in "unfenced", and from then on who wants to sleep pays. The run is
+ * arbitrary: long enough to make a membarrier rare, short beside a burst.
+ *
+ * Both return how many publications are to be fenced.
+ */
+uint32_t weir_end_fence(struct weir_end *end)
+{
+	if (!end->barrier)
+		return UINT32_MAX;
+	/* R14 pairs with A14 in sleep_once(): what went out unfenced before
+	   the word that says there is no more of it. */
+	weir_store_release32(&end->mine->unfenced, 0);
+	return WEIR_FENCED_RUN;
+}
+
+uint32_t weir_end_unfence(struct weir_end *end)
+{
+	if (!end->barrier)
+		return UINT32_MAX;
+	/* relaxed: F6 orders it */
+	weir_store_relaxed32(&end->mine->unfenced, 1);
+	/* F6 pairs with F2 in sleep_once(): forbids that we miss the sleeper
+	   and it misses that it must call membarrier. */
+	weir_fence_seq_cst();
+	/* relaxed: F6 orders it */
+	if (weir_load_relaxed32(&end->peer->waiting) & WEIR_ASLEEP_MASK)
+		return weir_end_fence(end);
+	return 0;
+}
+
+void weir_end_poke(struct weir_end *end)
+{
+	if (end->poke.word)
+		/* X5 pairs with A10 in sleep_once(): the flag that was set
+		   before. */
+		weir_add_acq_rel32(end->poke.word, 1);
+	weir_os()->wake(&end->poke, 1);
+}
+
+static int64_t spin_budget(const struct weir_end *end)
+{
+	int64_t budget;
+
+	if (end->spin_us < 0 || end->alone)
+		return 0;
+	if (end->spin_us == INT32_MAX)
+		return WEIR_FOREVER;
+	if (end->spin_us > 0)
+		return (int64_t)end->spin_us * 1000;
+	if (!end->usual_wait)
+		return SPIN_FIRST_NS;
+	budget = 2 * end->usual_wait;
+	return budget <= SPIN_MAX_NS ? budget : 0;
+}
+
+/* A running mean over about eight waits; capped, so that one long pause is
+   forgotten after a few short ones. */
+static void spin_learn(struct weir_end *end, int64_t waited)
+{
+	if (waited > 4 * SPIN_MAX_NS)
+		waited = 4 * SPIN_MAX_NS;
+	if (!end->usual_wait)
+		end->usual_wait = waited + 1;
+	else
+		end->usual_wait += (waited - end->usual_wait) / 8;
+	if (end->usual_wait < 1)
+		end->usual_wait = 1;
+}
+
+static int spin(struct weir_end *end, int (*look)(struct weir_end *end),
+		int64_t start, int64_t deadline)
+{
+	int64_t budget = spin_budget(end);
+	int64_t stop;
+	int i, r;
+
+	if (!budget)
+		return -EAGAIN;
+	stop = budget < deadline - start ? start + budget : deadline;
+	do {
+		for (i = 0; i < LOOKS_PER_CLOCK; i++) {
+			weir_pause();
+			r = look(end);
+			if (r != -EAGAIN) {
+				weir_end_count(end, WEIR_COUNT_SPINS, 1);
+				return r;
+			}
+		}
+	} while (weir_now() < stop);
+	return -EAGAIN;
+}
+
+/* A byte from the socket may have been meant for the other end, whose thread
+   may be about to sleep: pass it on. */
+static void pass_on(struct weir_end *end)
+{
+	struct weir_end *sibling = end->sibling;
+
+	if (!sibling)
+		return;
+	/* F3 pairs with F2 in sleep_once(), in the sibling's thread: it has
+	   seen the byte or we see it asleep. */
+	weir_fence_seq_cst();
+	/* relaxed: F3 orders it */
+	if (weir_load_relaxed32(&sibling->mine->waiting) & WEIR_ASLEEP_MASK)
+		weir_end_poke(sibling);
+}
+
+/* One sleep. Returns what look said, or -ETIMEDOUT, or -EAGAIN: look again. */
+static int sleep_once(struct weir_end *end, int (*look)(struct weir_end *end),
+		      int64_t deadline)
+{
+	const struct weir_a32 *own = end->one_word ? NULL : &end->own;
+	struct weir_a32 *waiting = &end->mine->waiting;
+	uint32_t bell, own_seen = 0;
+	int r, slept = 0;
+
+	/* A4 pairs with R4, X4 in weir_end_ring(): the bell is taken before
+	   anybody can know that we sleep. Taken later, it might be the ring
+	   for this very sleep, by a waker still busy with a message that we
+	   have had; the next message would find the sleep rung for. */
+	bell = weir_load_acquire32(&end->peer->doorbell);
+	if (own)
+		/* A10 pairs with X5 in weir_end_poke(): the flag set before. */
+		own_seen = weir_load_acquire32(own);
+	if (end->producer)
+		/* relaxed: R3 orders it before the word */
+		weir_store_relaxed64(&end->mine->need, end->need);
+	end->waiting = ((end->waiting & ~WEIR_ASLEEP_MASK) + WEIR_SLEEP_ONE) |
+		       end->asleep;
+	/* R3 pairs with A3 in weir_priv_rx_notify(): need before the word. */
+	weir_store_release32(waiting, end->waiting);
+	/* F2 pairs with F1 in weir_priv_tx_notify(), weir_priv_rx_notify(),
+	   F6 in weir_end_unfence() and F3 in pass_on(): forbids that we miss
+	   the publication and its author misses this waiting word. */
+	weir_fence_seq_cst();
+	/* A14 pairs with R14 in weir_end_fence(): who fences again has
+	   published before all that it sent without. */
+	if (end->barrier && weir_load_acquire32(&end->peer->unfenced))
+		weir_os()->barrier(end->barrier > 1);
+	weir_end_count(end, WEIR_COUNT_PARKS, 1);
+	r = look(end);
+	if (r == -EAGAIN)
+		slept = weir_os()->sleep(&end->sleep, bell, own, own_seen,
+					 deadline);
+	end->waiting &= ~WEIR_ASLEEP_MASK;
+	/* relaxed: a waker that sees the old word rings once in vain */
+	weir_store_relaxed32(waiting, end->waiting);
+	if (slept == WEIR_OS_SLEPT_TOOK)
+		pass_on(end);
+	if (r != -EAGAIN)
+		return r;
+	r = look(end);
+	if (r != -EAGAIN || slept < 0)
+		return r == -EAGAIN ? slept : r;
+	/* A forged semaphore lets every sleep end at once. */
+	if (deadline != WEIR_FOREVER && weir_now() >= deadline)
+		return -ETIMEDOUT;
+	return -EAGAIN;
+}
+
+/*
+ * Waits until look says something else than -EAGAIN. NOWAIT gives -EAGAIN, a
+ * deadline that has passed one look and -ETIMEDOUT.
+ */
+int weir_end_wait(struct weir_end *end, int (*look)(struct weir_end *end),
+		  int64_t deadline)
+{
+	int64_t start;
+	int r;
+
+	r = look(end);
+	if (r != -EAGAIN || deadline == WEIR_NOWAIT)
+		return r;
+	start = weir_now();
+	if (deadline <= start)
+		return -ETIMEDOUT;
+	r = spin(end, look, start, deadline);
+	while (r == -EAGAIN)
+		r = sleep_once(end, look, deadline);
+	spin_learn(end, weir_now() - start);
+	return r;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where named rings lie: weir-UID in a directory of shared memory, or in /tmp
+ * where there is none; never chosen by the environment. Mode 0700 and owner
+ * are checked at each use, because anybody may have made it first.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "portable.h"
+
+static const char *root(void)
+{
+	struct stat st;
+
+	if (!stat("/dev/shm", &st) && S_ISDIR(st.st_mode))
+		return "/dev/shm";
+	return "/tmp";
+}
+
+static void path_of(char *path, size_t size)
+{
+	snprintf(path, size, "%s/weir-%lu", root(), (unsigned long)geteuid());
+}
+
+static int check_dir(int fd, const char *path)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return weir_posix_error(errno);
+	if (st.st_uid == geteuid() && !(st.st_mode & 077))
+		return 0;
+	weir_log(WEIR_LOG_ERROR,
+		 "refused: %s is not this user's own, mode 0700", path);
+	return -EACCES;
+}
+
+int weir_posix_names_dir(void)
+{
+	char path[64];
+	int fd, r;
+
+	path_of(path, sizeof(path));
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return weir_posix_error(errno);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOTDIR ? -EACCES : weir_posix_error(errno);
+	r = check_dir(fd, path);
+	if (r) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+/* The file of that name: this user's, and a file. */
+int weir_posix_names_file(const char *name)
+{
+	int dir = weir_posix_names_dir();
+	struct stat st;
+	int fd, r = 0;
+
+	if (dir < 0)
+		return dir;
+	fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		r = errno == EISDIR || errno == ENXIO ? -EPROTO :
+							weir_posix_error(errno);
+	close(dir);
+	if (r)
+		return r;
+	if (fstat(fd, &st))
+		r = weir_posix_error(errno);
+	else if (!S_ISREG(st.st_mode))
+		r = -EPROTO;
+	else if (st.st_uid != geteuid())
+		r = -EACCES;
+	if (r) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+/*
+ * Whether a descriptor that was handed over is a file of that directory; the
+ * kernel's word for it, where it has one. Also true when its name has gone.
+ */
+int weir_posix_names_has(int fd, uint32_t owner)
+{
+	char link[64], dir[80], path[PATH_MAX];
+	ssize_t n;
+
+	if (owner != geteuid())
+		return 0;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0)
+		return 0;
+	path[n] = '\0';
+	path_of(dir, sizeof(dir) - 1);
+	strcat(dir, "/");
+	return !strncmp(path, dir, strlen(dir));
+}

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The producer: what the inline of weir/tx.h leaves to the library. Layout and
+ * orders: weir/layout.h.
+ *
+ * tx->pos is where the next record goes, reservations included; end->first is
+ * where the published part ends. While something is reserved, or the end is
+ * broken, tx->left is 0 and every inline comes here.
+ */
+#include <string.h>
+
+#include "internal.h"
+
+static struct weir_a64 *word_at(const struct weir_tx *tx, uint64_t pos)
+{
+	return (struct weir_a64 *)(void *)(tx->data + (pos & tx->mask));
+}
+
+static uint64_t to_end(const struct weir_tx *tx, uint64_t pos)
+{
+	return tx->mask + 1 - (pos & tx->mask);
+}
+
+/* What the inline may use from here on, in one piece. */
+static void set_left(struct weir_tx *tx)
+{
+	uint64_t room = tx->end->peer_position + tx->end->capacity -
+			WEIR_RECORD_HEADER - tx->pos;
+	uint64_t piece = to_end(tx, tx->pos);
+
+	tx->left = room < piece ? room : piece;
+	if (tx->end->broken)
+		tx->left = 0;
+}
+
+/*
+ * Whether a record of size bytes fits now, with the padding before it if it
+ * must start over at the beginning and with the header behind it. -EAGAIN:
+ * not before the consumer's position has reached end->need.
+ */
+static int room(struct weir_tx *tx, uint64_t size)
+{
+	struct weir_end *end = tx->end;
+	uint64_t piece = to_end(tx, tx->pos);
+	uint64_t ends = tx->pos + (size > piece ? piece : 0) + size +
+			WEIR_RECORD_HEADER;
+	uint64_t seen;
+
+	end->need = ends > end->capacity ? ends - end->capacity : 0;
+	if (end->peer_position >= end->need)
+		return 0;
+	/* A2 pairs with R2 in weir_rx_try_read(), release(): the
+	   reading of what we write over. */
+	seen = weir_load_acquire64(&end->peer->position);
+	if (seen < end->peer_position || seen > end->first || (seen & 7))
+		return weir_end_break(end, -EPROTO,
+				      "the consumer's position is not within "
+				      "what was sent");
+	end->peer_position = seen;
+	return seen >= end->need ? 0 : -EAGAIN;
+}
+
+/* No room: why, and is it for good? Room found at the second look is 0. */
+static int full(struct weir_tx *tx, uint64_t size)
+{
+	struct weir_end *end = tx->end;
+	int r = weir_end_departed(end);
+
+	if (r) {
+		int again = room(tx, size);
+
+		if (again != -EAGAIN)
+			return again;
+		end->sticky = r;
+		weir_end_disable(end);
+	}
+	if (end->sticky)
+		return end->sticky;
+	/* relaxed: see weir_end_cancel() */
+	if (weir_load_relaxed32(&end->cancelled))
+		return -ECANCELED;
+	return -EAGAIN;
+}
+
+static int find_room(struct weir_tx *tx, uint64_t size)
+{
+	int r = room(tx, size);
+
+	if (r == -EAGAIN)
+		r = full(tx, size);
+	if (!r)
+		tx->end->sticky = 0;
+	return r;
+}
+
+/* The errors that come before any question of room. */
+static int refused(const struct weir_tx *tx, uint64_t len)
+{
+	if (tx->end->broken)
+		return tx->end->broken;
+	return len > tx->max ? -EMSGSIZE : 0;
+}
+
+/*
+ * Puts a header, which nobody can see before the batch's first one is stored
+ * by commit.
+ */
+static void put_header(struct weir_tx *tx, uint64_t pos, uint64_t header)
+{
+	if (pos == tx->end->first)
+		tx->end->first_header = header;
+	else
+		/* relaxed: R1 in publish() orders it before the first */
+		weir_store_relaxed64(word_at(tx, pos), header);
+}
+
+static void *place(struct weir_tx *tx, uint64_t len)
+{
+	struct weir_end *end = tx->end;
+	uint64_t size = weir_priv_record_size(len);
+	uint64_t piece = to_end(tx, tx->pos);
+
+	if (size > piece) {
+		put_header(tx, tx->pos,
+			   (piece - WEIR_RECORD_HEADER) << WEIR_LEN_SHIFT |
+				   WEIR_KIND_PAD);
+		tx->pos += piece;
+	}
+	put_header(tx, tx->pos, len << WEIR_LEN_SHIFT | WEIR_KIND_RECORD);
+	end->last = tx->pos;
+	end->last_len = len;
+	tx->pos += size;
+	end->open++;
+	end->open_bytes += len;
+	tx->left = 0;
+	return tx->data + (end->last & tx->mask) + WEIR_RECORD_HEADER;
+}
+
+static void publish(struct weir_tx *tx)
+{
+	struct weir_end *end = tx->end;
+
+	/* relaxed: R1 below orders it */
+	weir_store_relaxed64(word_at(tx, tx->pos), 0);
+	/* R1 pairs with A1 in weir_rx_try_read(), header_at(). Publishes: the
+	   payloads, the headers after the first, the zero behind the last. */
+	weir_store_release64(word_at(tx, end->first), end->first_header);
+	/* R7 pairs with A7 in weir_tx_start(): headers before the position. */
+	weir_store_release64(&end->mine->position, tx->pos);
+	end->first = tx->pos;
+	tx->messages += end->open;
+	tx->bytes += end->open_bytes;
+	/* relaxed: counters, read by tools */
+	weir_store_relaxed64(&tx->counters[WEIR_COUNT_MESSAGES],
+			     tx->messages);
+	weir_store_relaxed64(&tx->counters[WEIR_COUNT_BYTES], tx->bytes);
+	end->open = 0;
+	end->open_bytes = 0;
+	set_left(tx);
+	weir_priv_tx_notify(tx);
+}
+
+/* The inline has sent since the library last looked. */
+static void catch_up(struct weir_tx *tx)
+{
+	if (!tx->end->open)
+		tx->end->first = tx->pos;
+}
+
+void weir_priv_tx_wake(struct weir_tx *tx, uint32_t waiting)
+{
+	tx->rung = waiting;
+	tx->fence = weir_end_fence(tx->end);
+	weir_end_ring(tx->end);
+}
+
+void weir_priv_tx_unfence(struct weir_tx *tx)
+{
+	tx->fence = weir_end_unfence(tx->end);
+}
+
+static int try_place(struct weir_tx *tx, size_t len, void **at)
+{
+	int r = refused(tx, len);
+
+	if (r) {
+		weir_end_count(tx->end, WEIR_COUNT_ERRORS, 1);
+		return r;
+	}
+	catch_up(tx);
+	r = find_room(tx, weir_priv_record_size(len));
+	if (r) {
+		weir_end_count(tx->end, WEIR_COUNT_FULL, r == -EAGAIN);
+		return r;
+	}
+	*at = place(tx, len);
+	return 0;
+}
+
+int weir_priv_tx_write(struct weir_tx *tx, const void *data, size_t len)
+{
+	void *at;
+	int r;
+
+	if (tx->end->open && !tx->end->broken)
+		return -EINVAL;
+	r = try_place(tx, len, &at);
+	if (r)
+		return r;
+	if (len)
+		memcpy(at, data, len);
+	publish(tx);
+	return 0;
+}
+
+/* weir_end_wait() waits for room for end->want bytes of record. */
+static int look(struct weir_end *end)
+{
+	return find_room(&end->side.tx, end->want);
+}
+
+static int wait_room(struct weir_tx *tx, size_t len, int64_t deadline)
+{
+	tx->end->want = weir_priv_record_size(len);
+	return weir_end_wait(tx->end, look, deadline);
+}
+
+int weir_tx_write(struct weir_tx *tx, const void *data, size_t len,
+		  int64_t deadline)
+{
+	int r = weir_tx_try_write(tx, data, len);
+
+	if (WEIR_LIKELY(r != -EAGAIN) || deadline == WEIR_NOWAIT)
+		return r;
+	r = wait_room(tx, len, deadline);
+	return r ? r : weir_tx_try_write(tx, data, len);
+}
+
+int weir_tx_writev(struct weir_tx *tx, const struct weir_buf *v, size_t n,
+		   int64_t deadline)
+{
+	unsigned char *to;
+	size_t i, len = 0;
+	void *at;
+	int r;
+
+	if (tx->end->open && !tx->end->broken)
+		return -EINVAL;
+	for (i = 0; i < n; i++) {
+		if (v[i].len > tx->max - len)
+			return tx->end->broken ? tx->end->broken : -EMSGSIZE;
+		len += v[i].len;
+	}
+	r = try_place(tx, len, &at);
+	if (r == -EAGAIN && deadline != WEIR_NOWAIT) {
+		r = wait_room(tx, len, deadline);
+		if (!r)
+			r = try_place(tx, len, &at);
+	}
+	if (r)
+		return r;
+	for (to = at, i = 0; i < n; i++) {
+		if (v[i].len)
+			memcpy(to, v[i].data, v[i].len);
+		to += v[i].len;
+	}
+	publish(tx);
+	return 0;
+}
+
+/* As many of n as there is room for, published at once. */
+static int write_some(struct weir_tx *tx, const struct weir_buf *v, size_t n)
+{
+	int r = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		void *at;
+
+		r = try_place(tx, v[i].len, &at);
+		if (r)
+			break;
+		if (v[i].len)
+			memcpy(at, v[i].data, v[i].len);
+	}
+	if (i)
+		publish(tx);
+	return i ? (int)i : r;
+}
+
+int weir_tx_write_batch(struct weir_tx *tx, const struct weir_buf *v, size_t n,
+			int64_t deadline)
+{
+	size_t sent = 0;
+	int r = 0;
+
+	if (tx->end->broken)
+		return tx->end->broken;
+	if (tx->end->open)
+		return -EINVAL;
+	if (n > INT32_MAX)
+		n = INT32_MAX;
+	while (sent < n) {
+		r = write_some(tx, v + sent, n - sent);
+		if (r > 0) {
+			sent += (size_t)r;
+			continue;
+		}
+		if (r == -EAGAIN && deadline != WEIR_NOWAIT)
+			r = wait_room(tx, v[sent].len, deadline);
+		if (r)
+			break;
+	}
+	return sent ? (int)sent : r;
+}
+
+int weir_tx_reserve(struct weir_tx *tx, size_t len, void **data)
+{
+	if (tx->end->open == INT32_MAX)
+		return -EAGAIN;
+	return try_place(tx, len, data);
+}
+
+int weir_tx_shrink(struct weir_tx *tx, size_t len)
+{
+	struct weir_end *end = tx->end;
+	uint64_t was;
+
+	if (end->broken)
+		return end->broken;
+	if (!end->open)
+		return -EINVAL;
+	was = end->last_len;
+	if (len > was)
+		return -EINVAL;
+	put_header(tx, end->last,
+		   (uint64_t)len << WEIR_LEN_SHIFT | WEIR_KIND_RECORD);
+	end->open_bytes -= was - len;
+	end->last_len = len;
+	tx->pos = end->last + weir_priv_record_size(len);
+	return 0;
+}
+
+int weir_tx_commit(struct weir_tx *tx)
+{
+	struct weir_end *end = tx->end;
+	int n = (int)end->open;
+
+	if (end->broken)
+		return end->broken;
+	if (!n)
+		return -EINVAL;
+	publish(tx);
+	return n;
+}
+
+int weir_tx_abort(struct weir_tx *tx)
+{
+	struct weir_end *end = tx->end;
+
+	if (end->broken)
+		return end->broken;
+	if (!end->open)
+		return -EINVAL;
+	/* Headers of the dropped batch stay behind the first one, which was
+	   never stored: nobody can get past its zero. */
+	tx->pos = end->first;
+	end->open = 0;
+	end->open_bytes = 0;
+	set_left(tx);
+	return 0;
+}
+
+int weir_tx_wait(struct weir_tx *tx, size_t len, int64_t deadline)
+{
+	int r = refused(tx, len);
+
+	if (r)
+		return r;
+	if (tx->end->open)
+		return -EINVAL;
+	catch_up(tx);
+	r = wait_room(tx, len, deadline);
+	if (!r)
+		set_left(tx);
+	return r;
+}
+
+int weir_tx_cancel(struct weir_tx *tx)
+{
+	return weir_end_cancel(tx->end);
+}
+
+int weir_tx_info(const struct weir_tx *tx, struct weir_ring_info *info)
+{
+	return weir_end_info(tx->end, info);
+}
+
+/*
+ * Goes on where the predecessor stopped: from the larger of its position and
+ * the consumer's, to the first zero header. It may have died between storing a
+ * header and the position that counts it.
+ */
+int weir_tx_start(struct weir_end *end)
+{
+	struct weir_tx *tx = &end->side.tx;
+	uint64_t bound, pos, read;
+
+	/* A2 pairs with R2: what the consumer has finished with. */
+	read = weir_load_acquire64(&end->peer->position);
+	/* A7 pairs with R7 in weir_tx_try_write(), publish(): the headers. */
+	pos = weir_load_acquire64(&end->mine->position);
+	if ((read & 7) || (pos & 7) ||
+	    (pos > read && pos - read > end->capacity))
+		return weir_end_break(end, -EPROTO, "positions too far apart");
+	if (pos < read)
+		pos = read;
+	for (bound = read + end->capacity;;) {
+		uint64_t size;
+		/* A1 pairs with R1: records that a reader could see. */
+		uint64_t header = weir_load_acquire64(word_at(tx, pos));
+
+		if (!header)
+			break;
+		size = weir_priv_record_size(header >> WEIR_LEN_SHIFT);
+		if (size > to_end(tx, pos) || size > bound - pos ||
+		    bound - pos - size < WEIR_RECORD_HEADER)
+			return weir_end_break(end, -EPROTO,
+					      "no end to what was sent");
+		pos += size;
+	}
+	tx->pos = pos;
+	tx->messages = end->counters[WEIR_COUNT_MESSAGES];
+	tx->bytes = end->counters[WEIR_COUNT_BYTES];
+	end->first = pos;
+	end->peer_position = read;
+	/* R7 pairs with A7 above, in a later successor. */
+	weir_store_release64(&end->mine->position, pos);
+	set_left(tx);
+	return 0;
+}
+
+void weir_tx_close(struct weir_tx *tx)
+{
+	if (tx && tx->end->ring && !tx->end->lent)
+		weir_ring_forget(tx->end->ring, tx->end);
+}

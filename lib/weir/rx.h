@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The consumer's end. Every call belongs to one thread at a time, except
+ * weir_rx_cancel and weir_rx_info, which any thread may call. weir_ring(7),
+ * weir-memory(7).
+ *
+ * The inlines handle a plain record of layout 1; all else is the library's: it
+ * sets kind to a value that no header has to be called.
+ */
+#ifndef WEIR_RX_H
+#define WEIR_RX_H
+
+#include "tx.h"
+
+struct weir_rx {
+	/* private; stands as in struct weir_tx */
+	uint64_t pos;		/* released up to here */
+	const unsigned char *data;
+	uint64_t messages;
+	uint64_t mask;
+	uint64_t bytes;
+	uint64_t kind;		/* what an inline may take */
+	struct weir_half *mine;
+	struct weir_a64 *counters; /* of the half, or where nobody looks */
+	const struct weir_a32 *peer_waiting;
+	uint32_t rung;		/* the last waiting word rung for */
+	uint32_t fence;		/* so often yet F1 is a real fence */
+	struct weir_end *end;
+	uint64_t reserved[5];
+};
+
+WEIR_BEGIN
+
+/* Private to the inlines: what they do not handle. */
+WEIR_API ssize_t weir_priv_rx_read(struct weir_rx *rx, void *data,
+				   size_t size);
+WEIR_API void weir_priv_rx_wake(struct weir_rx *rx, uint32_t waiting);
+WEIR_API void weir_priv_rx_unfence(struct weir_rx *rx);
+
+/*
+ * F1 and the decision to wake, as weir_priv_tx_notify: here the publication is
+ * the room, and the library compares it with what the producer needs.
+ */
+WEIR_LOCAL_INLINE void weir_priv_rx_notify(struct weir_rx *rx)
+{
+	uint32_t waiting;
+
+	/* F1 pairs with F2 in sleep_once(): forbids that the producer
+	   misses the room and this side misses the sleeper. */
+	if (rx->fence) {
+		weir_fence_seq_cst();
+		if (!--rx->fence)
+			weir_priv_rx_unfence(rx);
+	}
+	/* a fence of the compiler alone, where the run of fences is over */
+	weir_fence_compiler();
+	/* A3 pairs with R3 in sleep_once(): need before the word. */
+	waiting = weir_load_acquire32(rx->peer_waiting);
+	if (WEIR_UNLIKELY(waiting & WEIR_ASLEEP_MASK) && waiting != rx->rung)
+		weir_priv_rx_wake(rx, waiting);
+}
+
+/*
+ * Copies the next message out and frees its room.
+ * Callers: the consumer. Order: A1, R2, F1. Blocks: never, takes no lock.
+ * Returns: its length; -EAGAIN empty; -EMSGSIZE longer than size, and it
+ * stays; -EPIPE or -EOWNERDEAD empty and the producer has left; -ECANCELED
+ * empty and cancelled; -EINVAL unreleased peeks, or weir_stream_read_exact has
+ * a part of the message; -EPROTO the memory is not what it must be.
+ */
+WEIR_INLINE ssize_t weir_rx_try_read(struct weir_rx *rx, void *data,
+				     size_t size)
+{
+	uint64_t pos = rx->pos;
+	uint64_t offset = pos & rx->mask;
+	const unsigned char *at = rx->data + offset;
+	/* A1 pairs with R1 in weir_tx_try_write(), publish(). */
+	uint64_t header = weir_load_acquire64((const struct weir_a64 *)
+					      (const void *)at);
+	uint64_t len = header >> WEIR_LEN_SHIFT;
+	uint64_t record = weir_priv_record_size(len);
+
+	/* The length was read once and is the peer's word: it must end before
+	   the data does; mask + 1 is the capacity. */
+	if (WEIR_UNLIKELY((header & WEIR_KIND_MASK) != rx->kind ||
+			  len > size || record > rx->mask + 1 - offset))
+		return weir_priv_rx_read(rx, data, size);
+	if (len)
+		memcpy(data, at + WEIR_RECORD_HEADER, (size_t)len);
+	pos += record;
+	rx->pos = pos;
+	/* R2 pairs with A2 in room(): the copy above before the room
+	   is the producer's. */
+	weir_store_release64(&rx->mine->position, pos);
+	rx->messages++;
+	rx->bytes += len;
+	/* relaxed: a counter, read by tools */
+	weir_store_relaxed64(&rx->counters[WEIR_COUNT_MESSAGES],
+			     rx->messages);
+	weir_store_relaxed64(&rx->counters[WEIR_COUNT_BYTES], rx->bytes);
+	weir_priv_rx_notify(rx);
+	return (ssize_t)len;
+}
+
+/*
+ * The same, waiting for a message, until deadline.
+ * Returns also: -ETIMEDOUT; with WEIR_NOWAIT -EAGAIN.
+ */
+WEIR_API ssize_t weir_rx_read(struct weir_rx *rx, void *data, size_t size,
+			      int64_t deadline);
+
+/*
+ * Up to n messages into v (data and size in, len out); waits for the first
+ * only. Returns: how many; an error only if none. A message larger than its
+ * buffer ends the batch, and is -EMSGSIZE if it is the first.
+ */
+WEIR_API int weir_rx_read_batch(struct weir_rx *rx, struct weir_buf *v,
+				size_t n, int64_t deadline);
+
+/*
+ * Looks at the next message in place, 8-aligned; repeated, at the one after.
+ * The memory is the ring's until weir_rx_release, and a peer that lies may
+ * change it under the reader. Callers: the consumer. Order: A1. Blocks: never.
+ * Returns: 0; -EAGAIN no further message; else as weir_rx_try_read.
+ */
+WEIR_API int weir_rx_peek(struct weir_rx *rx, const void **data, size_t *len);
+
+/*
+ * Frees all that was peeked. Order: R2, F1.
+ * Returns: how many messages; -EINVAL nothing peeked.
+ */
+WEIR_API int weir_rx_release(struct weir_rx *rx);
+
+/*
+ * Forgets the peeks: the messages come again. Returns: 0; -EINVAL nothing
+ * peeked.
+ */
+WEIR_API int weir_rx_rewind(struct weir_rx *rx);
+
+/* The length of the message that comes next. Returns as weir_rx_peek. */
+WEIR_API ssize_t weir_rx_next_len(struct weir_rx *rx);
+
+/*
+ * Waits until there is a message. Returns: 0; -ETIMEDOUT, -EAGAIN; -EPIPE,
+ * -EOWNERDEAD; -ECANCELED; -EPROTO.
+ */
+WEIR_API int weir_rx_wait(struct weir_rx *rx, int64_t deadline);
+
+/*
+ * From now on every call that finds no message answers -ECANCELED, a waiting
+ * one at once. Callers: any thread, not after close. Blocks: never. Returns: 0.
+ */
+WEIR_API int weir_rx_cancel(struct weir_rx *rx);
+
+/* As weir_ring_info, of the ring that this end belongs to. */
+WEIR_API int weir_rx_info(const struct weir_rx *rx,
+			  struct weir_ring_info *info);
+
+/*
+ * Gives the end back: what was not released stays for a successor. NULL is
+ * allowed.
+ */
+WEIR_API void weir_rx_close(struct weir_rx *rx);
+
+WEIR_END
+
+#endif

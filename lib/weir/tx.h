@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The producer's end. Every call belongs to one thread at a time, except
+ * weir_tx_cancel and weir_tx_info, which any thread may call. weir_ring(7),
+ * weir-memory(7).
+ *
+ * The inlines handle layout 1 while the room known to this side lasts; all
+ * else is the library's: it sets left to 0 to be called.
+ */
+#ifndef WEIR_TX_H
+#define WEIR_TX_H
+
+#include <errno.h>
+#include <string.h>
+
+#include "layout.h"
+#include "ring.h"
+
+/* size: room; len: to send, or what came */
+struct weir_buf {
+	void *data;
+	size_t size;
+	size_t len;
+};
+
+struct weir_end;
+
+struct weir_tx {
+	/* private; what each message changes stands apart, so that no
+	   compiler joins two stores that are loaded one by one */
+	uint64_t pos;		/* of the next record */
+	unsigned char *data;
+	uint64_t left;		/* bytes that a record there may take, as known
+				   here, in one piece, next header aside */
+	uint64_t mask;
+	uint64_t messages;
+	uint64_t max;		/* the longest message */
+	uint64_t bytes;
+	struct weir_half *mine;
+	struct weir_a64 *counters; /* of the half, or where nobody looks */
+	const struct weir_a32 *peer_waiting;
+	uint32_t rung;		/* the last waiting word rung for */
+	uint32_t fence;		/* so often yet F1 is a real fence */
+	struct weir_end *end;
+	uint64_t reserved[5];
+};
+
+WEIR_BEGIN
+
+/* Private to the inlines: what they do not handle. */
+WEIR_API int weir_priv_tx_write(struct weir_tx *tx, const void *data,
+				size_t len);
+WEIR_API void weir_priv_tx_wake(struct weir_tx *tx, uint32_t waiting);
+WEIR_API void weir_priv_tx_unfence(struct weir_tx *tx);
+
+/*
+ * F1, and the decision to wake: a system call only if the consumer says it
+ * sleeps and this sleep was not rung for. Returning early loses no wake: the
+ * consumer stores its waiting word, F2, and then looks at the ring, so if the
+ * load below reads a word from before that store, the consumer's look comes
+ * after our publication. A word equal to the last one rung for is a sleeper
+ * whose doorbell has changed since it took it.
+ */
+WEIR_LOCAL_INLINE void weir_priv_tx_notify(struct weir_tx *tx)
+{
+	uint32_t waiting;
+
+	/* F1 pairs with F2 in sleep_once(): forbids that the consumer
+	   misses the message and this side misses the sleeper. */
+	if (tx->fence) {
+		weir_fence_seq_cst();
+		if (!--tx->fence)
+			weir_priv_tx_unfence(tx);
+	}
+	/* a fence of the compiler alone, where the run of fences is over */
+	weir_fence_compiler();
+	/* relaxed: F1 orders it; what is done with it needs no other data */
+	waiting = weir_load_relaxed32(tx->peer_waiting);
+	if (WEIR_UNLIKELY(waiting & WEIR_ASLEEP_MASK) && waiting != tx->rung)
+		weir_priv_tx_wake(tx, waiting);
+}
+
+/*
+ * Sends a message of len bytes, 0 allowed, or nothing.
+ * Callers: the producer. Order: R1, R7, F1. Blocks: never, takes no lock.
+ * Returns: 0; -EAGAIN full; -EMSGSIZE longer than max_message; -EPIPE or
+ * -EOWNERDEAD full and the consumer has left; -ECANCELED full and cancelled;
+ * -EINVAL an open reservation; -EPROTO the memory is not what it must be.
+ */
+WEIR_INLINE int weir_tx_try_write(struct weir_tx *tx, const void *data,
+				  size_t len)
+{
+	uint64_t size = weir_priv_record_size(len);
+	uint64_t pos = tx->pos;
+	unsigned char *at = tx->data + (pos & tx->mask);
+
+	if (WEIR_UNLIKELY(len > tx->max || size > tx->left))
+		return weir_priv_tx_write(tx, data, len);
+	if (len)
+		memcpy(at + WEIR_RECORD_HEADER, data, len);
+	pos += size;
+	/* relaxed: R1 below orders it before this header */
+	weir_store_relaxed64((struct weir_a64 *)(void *)
+			     (tx->data + (pos & tx->mask)), 0);
+	/* R1 pairs with A1 in weir_rx_try_read(), header_at(). Publishes:
+	   the payload and the zero behind it. */
+	weir_store_release64((struct weir_a64 *)(void *)at,
+			     (uint64_t)len << WEIR_LEN_SHIFT |
+			     WEIR_KIND_RECORD);
+	tx->pos = pos;
+	tx->left -= size;
+	/* R7 pairs with A7 in weir_tx_start(): headers before the position. */
+	weir_store_release64(&tx->mine->position, pos);
+	tx->messages++;
+	tx->bytes += len;
+	/* relaxed: a counter, read by tools */
+	weir_store_relaxed64(&tx->counters[WEIR_COUNT_MESSAGES],
+			     tx->messages);
+	weir_store_relaxed64(&tx->counters[WEIR_COUNT_BYTES], tx->bytes);
+	weir_priv_tx_notify(tx);
+	return 0;
+}
+
+/*
+ * The same, waiting until there is room, until deadline.
+ * Returns also: -ETIMEDOUT; with WEIR_NOWAIT -EAGAIN.
+ */
+WEIR_API int weir_tx_write(struct weir_tx *tx, const void *data, size_t len,
+			   int64_t deadline);
+
+/* One message of n pieces (their data and len). Otherwise as weir_tx_write. */
+WEIR_API int weir_tx_writev(struct weir_tx *tx, const struct weir_buf *v,
+			    size_t n, int64_t deadline);
+
+/*
+ * n messages (their data and len), published in as few steps as the room
+ * allows. Returns: how many were sent, at least one if n > 0; an error only if
+ * none was. Otherwise as weir_tx_write.
+ */
+WEIR_API int weir_tx_write_batch(struct weir_tx *tx, const struct weir_buf *v,
+				 size_t n, int64_t deadline);
+
+/*
+ * Room for a message of len bytes, to be filled in place: *data is 8-aligned
+ * and in one piece. Repeated, it adds to the batch that commit publishes.
+ * Callers: the producer. Blocks: never.
+ * Returns: 0; -EAGAIN no room now; else as weir_tx_try_write. What was reserved
+ * before stays reserved.
+ */
+WEIR_API int weir_tx_reserve(struct weir_tx *tx, size_t len, void **data);
+
+/*
+ * Makes the last reservation shorter. Returns: 0; -EINVAL none open, or
+ * longer than it was.
+ */
+WEIR_API int weir_tx_shrink(struct weir_tx *tx, size_t len);
+
+/*
+ * Publishes all that is reserved, at once. Order: R1, R7, F1.
+ * Returns: how many messages; -EINVAL nothing reserved; -EPROTO.
+ */
+WEIR_API int weir_tx_commit(struct weir_tx *tx);
+
+/* Drops all that is reserved. Returns: 0; -EINVAL nothing reserved. */
+WEIR_API int weir_tx_abort(struct weir_tx *tx);
+
+/*
+ * Waits until a message of len bytes would fit.
+ * Returns: 0; -ETIMEDOUT, -EAGAIN; -EMSGSIZE; -EPIPE, -EOWNERDEAD;
+ * -ECANCELED; -EINVAL an open reservation; -EPROTO.
+ */
+WEIR_API int weir_tx_wait(struct weir_tx *tx, size_t len, int64_t deadline);
+
+/*
+ * From now on every call that finds no room answers -ECANCELED, a waiting one
+ * at once. Callers: any thread, not after close. Blocks: never. Returns: 0.
+ */
+WEIR_API int weir_tx_cancel(struct weir_tx *tx);
+
+/* As weir_ring_info, of the ring that this end belongs to. */
+WEIR_API int weir_tx_info(const struct weir_tx *tx,
+			  struct weir_ring_info *info);
+
+/*
+ * Gives the end back: the consumer reads what is there, then gets -EPIPE.
+ * Open reservations are dropped. NULL is allowed.
+ */
+WEIR_API void weir_tx_close(struct weir_tx *tx);
+
+WEIR_END
+
+#endif
