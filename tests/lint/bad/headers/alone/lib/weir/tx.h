@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+uint64_t weir_tx_position(void);

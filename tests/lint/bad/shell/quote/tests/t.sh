@@ -1,0 +1,3 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+if [ $1 == yes ]; then echo $0; fi

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: MIT */
+static void settle(void)
+{
+	usleep(1000);
+}
