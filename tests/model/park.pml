@@ -2,7 +2,7 @@
 /*
  * Sleeping and waking between the two ends of a ring.
  *
- * Mirrors weir_end_wait and weir_end_wake (lib/park.c), called by lib/tx.c
+ * Mirrors weir_end_wait and weir_end_ring (lib/park.c), called by lib/tx.c
  * after a publish and by lib/rx.c after a release, and the claim of an end
  * (lib/ring.c); the labels are those of lib/weir/layout.h: A1/R1 header,
  * A2/R2 read position, F1 the waker's fence, F2 the sleeper's fence, A3/R3
@@ -307,7 +307,7 @@ inline read_need(me)
 	fi
 }
 
-/* weir_end_wake: after a publish or a release that reached a position. */
+/* weir_priv_tx_notify, weir_priv_rx_notify: after a publish or a release. */
 inline wake(me, reached)
 {
 	wake_fence(me);

@@ -3,7 +3,7 @@
  * Sleeping and waking by descriptor (way 2): the wake is a byte in the
  * control socket of a stream.
  *
- * Mirrors the descriptor way of weir_end_wait and weir_end_wake (lib/park.c)
+ * Mirrors the descriptor way of weir_end_wait and weir_end_ring (lib/park.c)
  * for the two ends of one side of a stream, lib/stream.c.  Two threads, one
  * in the tx and one in the rx, poll the same socket, each together with a
  * bell of its own (a pipe).  The peer rings each sleep of each end once,
