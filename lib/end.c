@@ -108,13 +108,13 @@ void weir_end_count(struct weir_end *end, enum weir_counter which, uint64_t n)
 			     end->counters[which]);
 }
 
-/* The inlines find neither room nor a kind they know, and call the library. */
+/* The inlines find no limit that they keep, and call the library. */
 void weir_end_disable(struct weir_end *end)
 {
 	if (end->producer)
-		end->side.tx.left = 0;
+		end->side.tx.limit = NULL;
 	else
-		end->side.rx.kind = WEIR_KIND_MASK + 1;
+		end->side.rx.limit = NULL;
 }
 
 int weir_end_break(struct weir_end *end, int error, const char *text)
