@@ -67,6 +67,7 @@ struct weir_cursor {
 struct weir_lag {
 	uint64_t pos, messages;	/* where this side last ran out */
 	uint32_t ns;		/* that it kept away the last time */
+	uint64_t record;	/* bytes that a record of the last turn took */
 	uint32_t small;		/* turns that brought little */
 	uint32_t skip;		/* turns to go without */
 	uint32_t backoff;	/* how often it was in vain */

@@ -53,6 +53,12 @@
  * alone and touches one line for a small one. The position is for a successor:
  * it walks from there to the first zero.
  *
+ * Releasing into a run, whose header the producer may then write over: length,
+ * first and end of the run, in this order, then the position. They are for a
+ * successor, which believes them while its position is in between. Before the
+ * words of one run are replaced by those of the next, the position is stored
+ * behind the one.
+ *
  * Waiting words and doorbells, the sleep and the wake: lib/park.c.
  *
  * Orders. A acquire, R release, F fence; each pair with what it protects:
@@ -60,7 +66,8 @@
  *     R1 header store, producer        A1 header load, consumer
  *        payload and later headers of a batch before the header
  *     R2 position store, consumer      A2 position load, producer
- *        the reading of a payload before its memory is written again
+ *        the reading of a payload before its memory is written again; for a
+ *        successor, the words of the run before a position in it
  *     F1 after publishing or releasing F2 between storing one's waiting word
  *        and looking again: not both sides can read the old value, so either
  *        the waker sees the sleeper or the sleeper sees the work. While

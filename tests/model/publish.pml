@@ -16,6 +16,12 @@
  * consumer reads headers with acquire (A1) until one is zero and releases
  * its position (R2), from which the producer knows the room (A2).
  *
+ * With -DRUNS=1 two messages of a word each may be one record, a run, which a
+ * consumer takes and releases one by one: before its position stands within a
+ * run, it stores first and end of it (say_run, leave_run; lib/rx.c), for a
+ * successor.  The run's word, count and length, goes the way of the payload and
+ * is left out; -DONLY_RUNS leaves out all other messages.
+ *
  * A cell is the number that the code sees, in the low three bits, and above
  * it a ghost, which only the assertions look at: whose cell this is.  All
  * payload, and all that lies in the ring at the start, is one number, chosen
@@ -42,16 +48,25 @@
  *   POSITION_BEFORE_HEADER  the write position counts what may never come
  *   NO_WALK                 a successor goes on at the write position
  *   HEIR_FROM_ZERO          a reader's successor starts at position 0
+ *   NO_RUN_WORDS            nothing is said of the run
+ *   POSITION_BEFORE_RUN     the read position goes before what is said of it
+ *   END_BEFORE_FIRST        the end of the run is stored before its first
+ *   NO_LEAVE_RUN            the words of a run that the position is still in
+ *                           are replaced
+ *   WALK_FROM_LARGER        a producer's successor starts at the larger of the
+ *                           two positions: the reader's may be within a run
+ *   WALK_FROM_READ          it starts at the read position
  *
  * What makes no difference here, and is no mutant:
  * - The write position is stored relaxed.  It is read by a successor only,
  *   and all stores of the dead have left by then; what counts is the order
  *   of the instructions.
- * - A successor may walk from the write position alone or from the read
- *   position alone (-DWALK_FROM_WRITE, -DWALK_FROM_READ pass): records that
- *   were read stay in place until a producer overwrites them, and the one
- *   that could is the one that walks.  The larger of the two makes the walk
- *   short and its bound true.
+ * - The stores of the run's words are relaxed and need no order but that of
+ *   the instructions, for the same reason.
+ * - Without runs a successor of the producer may walk from the read position as
+ *   well (-DWALK_FROM_READ and -DWALK_FROM_LARGER pass): records that were read
+ *   stay in place until a producer overwrites them, and the one that could is
+ *   the one that walks.
  */
 #ifndef CELLS
 #define CELLS	6
@@ -61,6 +76,9 @@
 #endif
 #ifndef START
 #define START	4		/* where the ring stands at the start */
+#endif
+#ifndef RUNS
+#define RUNS	0
 #endif
 #ifndef ABORTS
 #define ABORTS	0
@@ -72,8 +90,10 @@
 
 #define WRITE_POSITION	CELLS
 #define READ_POSITION	(CELLS + 1)
-#define WORDS		(CELLS + 2)
-#define WRITER(w)	((w) == READ_POSITION -> C : P)
+#define RUN_FIRST	(CELLS + 2)
+#define RUN_END		(CELLS + 3)
+#define WORDS		(CELLS + 4)
+#define WRITER(w)	((w) >= READ_POSITION -> C : P)
 #define CELL		short
 
 #include "memory.pml"
@@ -82,9 +102,12 @@
 #define SEEN(cell)	((cell) & 7)
 #define RECORD(n)	(1 + (n))
 #define PAD(cells)	(3 + (cells))
-#define IS_PAD(h)	((h) > 3)
+#define RUN		7
+#define IN_RUN		2	/* messages, a word each */
+#define IS_PAD(h)	((h) > 3 && (h) < RUN)
 #define LEN(h)		((h) - 1)
-#define SIZE(h)		(IS_PAD(h) -> (h) - 3 : (h))	/* with its header */
+/* with its header */
+#define SIZE(h)		((h) == RUN -> 1 + IN_RUN : (IS_PAD(h) -> (h) - 3 : (h)))
 #define MOST		(CELLS / 2 - 1)
 
 /* What the proof sees: message and place, 0 the header, 3 the padding. */
@@ -139,6 +162,17 @@ inline fill(n)
 	od;
 	i = 0
 }
+
+inline put_run()
+{
+	store(P, AT(pos + 1), stale + OWNED(seq, 1), RELAXED);
+	store(P, AT(pos + 2), stale + OWNED(seq + 1, 1), RELAXED);
+	put_header(RUN + OWNED(seq, 0));
+	d_step { pos = pos + 1 + IN_RUN; seq = seq + IN_RUN; pad = 0; need = 0 }
+}
+
+#define RUN_FITS	(RUNS && seq + IN_RUN <= MESSAGES && \
+			AT(pos) + 1 + IN_RUN <= CELLS)
 
 inline fit(n)
 {
@@ -224,12 +258,17 @@ inline produce()
 		do
 		:: seq < MESSAGES ->
 			if
+#ifndef ONLY_RUNS
 			:: n = 0
 			:: n = 1
 			:: n = 2
+#else
+			:: !RUN_FITS && n == 0 -> n = 1
+#endif
+			:: RUN_FITS -> n = 3
 			:: pos != first -> break
 			fi;
-			fit(n);
+			fit((n == 3 -> IN_RUN : n));
 #ifdef FILL_BEFORE_ROOM
 			pos = pos + pad;
 			fill(n);
@@ -237,7 +276,8 @@ inline produce()
 #endif
 			/* A2: only the first of a batch is waited for */
 			if
-			:: ROOM -> put(n)
+			:: ROOM && n < 3 -> put(n)
+			:: ROOM && n == 3 -> put_run()
 			:: pos != first && !ROOM -> break
 			fi;
 			n = 0
@@ -268,7 +308,7 @@ inline claim_tx()
 		seq = committed;
 #ifdef WALK_FROM_READ
 		pos = mem[READ_POSITION];
-#elif !defined(WALK_FROM_WRITE)
+#elif defined(WALK_FROM_LARGER)
 		pos = (pos < mem[READ_POSITION] -> mem[READ_POSITION] : pos);
 #endif
 		need = mem[READ_POSITION] + CELLS;
@@ -326,20 +366,74 @@ inline check(from, n)
 	i = 0
 }
 
-inline release()
+inline store_released(position, count)
 {
 	d_step {
 		CAN_STORE(C);
-		STORE(C, READ_POSITION, pos, RELEASE);
-		released = seq
+		STORE(C, READ_POSITION, position, RELEASE);
+		released = count
 	}
+}
+
+inline say_run()
+{
+#ifdef END_BEFORE_FIRST
+	store(C, RUN_END, end, RELAXED);
+#endif
+	store(C, RUN_FIRST, pos - 1, RELAXED);
+#ifndef END_BEFORE_FIRST
+	store(C, RUN_END, end, RELAXED)
+#endif
+}
+
+inline release()
+{
+	if
+	:: pos < end && end != free_end ->
+		if
+#ifndef NO_LEAVE_RUN
+		:: free < free_end ->
+			store_released(free_end, released + free_end - free)
+#endif
+		:: else
+		fi;
+#if !defined(NO_RUN_WORDS) && !defined(POSITION_BEFORE_RUN)
+		say_run()
+#endif
+#ifdef POSITION_BEFORE_RUN
+		store_released(pos, seq);
+		say_run()
+#endif
+	:: else
+	fi;
+	store_released(pos, seq);
+	d_step { free = pos; free_end = end }
+}
+
+/* A message of a run; the run is of one word each. */
+inline take_of_run()
+{
+	assert(GHOST(mem[AT(pos)]) == GHOST(OWNED(seq, 1)));
+	d_step { pos++; seq++ }
+}
+
+inline release_or_peek_on()
+{
+	if
+	:: release()
+	:: seq < MESSAGES && (pos < end || SEEN(mem[AT(pos)]) != 0) ->
+		skip				/* peek on */
+	fi
 }
 
 inline consume()
 {
 	do
 	:: seq == MESSAGES -> break
-	:: seq < MESSAGES ->
+	:: seq < MESSAGES && pos < end ->
+		take_of_run();
+		release_or_peek_on()
+	:: seq < MESSAGES && pos >= end ->
 #ifdef PAYLOAD_READ_EARLY
 		early = mem[AT(pos + 1)];
 #endif
@@ -349,6 +443,11 @@ inline consume()
 			h = mem[AT(pos)]
 		}
 		if
+		:: SEEN(h) == RUN ->
+			assert(RUNS && GHOST(h) == GHOST(OWNED(seq, 0)));
+			d_step { end = pos + 1 + IN_RUN; pos++; h = 0 }
+			take_of_run();
+			release_or_peek_on()
 		:: IS_PAD(SEEN(h)) ->
 			assert(GHOST(h) == GHOST(OWNED(seq, 3)));
 			pos = pos + SIZE(SEEN(h))
@@ -367,11 +466,7 @@ inline consume()
 			check(pos, LEN(SEEN(h)));
 #endif
 			d_step { pos = pos + SIZE(SEEN(h)); seq++; h = 0 }
-			if
-			:: release()
-			:: seq < MESSAGES && SEEN(mem[AT(pos)]) != 0 ->
-				skip			/* peek on */
-			fi
+			release_or_peek_on()
 		fi;
 		h = 0
 	od
@@ -385,6 +480,10 @@ inline claim_rx()
 #ifdef HEIR_FROM_ZERO
 		pos = 0;
 #endif
+		end = (pos >= mem[RUN_FIRST] && pos < mem[RUN_END] ->
+			mem[RUN_END] : 0);
+		free = pos;
+		free_end = end;
 		seq = released;
 		h = 0; i = 0
 	}
@@ -393,7 +492,8 @@ inline claim_rx()
 proctype consumer()
 {
 	byte pos = START;
-	byte seq, i;
+	byte seq, i, end;
+	byte free = START, free_end;	/* as released */
 	short h;
 #ifdef PAYLOAD_READ_EARLY
 	short early;
@@ -436,7 +536,8 @@ init {
 		if
 		:: stale = RECORD(0)
 		:: stale = RECORD(MOST)
-		:: stale = PAD(1)
+		:: !RUNS -> stale = PAD(1)
+		:: RUNS -> stale = RUN
 		fi;
 		/* laps ago, this and that was stored everywhere */
 		do

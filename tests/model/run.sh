@@ -103,6 +103,9 @@ dead_rx="-DKILL=1 -DVICTIM=C -DTOTAL=2 -DCAP=1 -DSENT=1 -DSPURIOUS=0"
 needs="-DSENT=2 -DTOTAL=4"
 heir_tx="-DKILL=1 -DVICTIM=P -DMESSAGES=2"
 heir_rx="-DKILL=1 -DVICTIM=C -DMESSAGES=2"
+runs="-DRUNS=1"
+runs_tx="-DRUNS=1 -DKILL=1 -DVICTIM=P -DMESSAGES=3 -DONLY_RUNS"
+runs_rx="-DRUNS=1 -DKILL=1 -DVICTIM=C -DMESSAGES=4 -DONLY_RUNS -DSTART=0"
 
 # shellcheck disable=SC2086 # the lists above are meant to be split
 {
@@ -123,6 +126,9 @@ intact publish
 intact publish -DABORTS=1 -DMESSAGES=2
 intact publish $heir_tx
 intact publish $heir_rx
+intact publish $runs
+intact publish $runs_tx
+intact publish $runs_rx
 
 # What is needed on x86 as well is shown with -DTSO.
 mutant park -DNO_WAKE_FENCE -DTSO
@@ -179,6 +185,13 @@ mutant publish -DFILL_BEFORE_ROOM
 mutant publish -DPOSITION_BEFORE_HEADER $heir_tx
 mutant publish -DNO_WALK $heir_tx
 mutant publish -DHEIR_FROM_ZERO $heir_rx
+mutant publish -DFIRST_HEADER_FIRST $runs
+mutant publish -DNO_RUN_WORDS $runs_rx
+mutant publish -DPOSITION_BEFORE_RUN $runs_rx
+mutant publish -DEND_BEFORE_FIRST $runs_rx
+mutant publish -DNO_LEAVE_RUN $runs_rx
+mutant publish -DWALK_FROM_LARGER $runs_tx
+mutant publish -DWALK_FROM_READ $runs_tx
 
 if [ $large = yes ]; then
 	intact park -DTOTAL=4
@@ -205,7 +218,8 @@ if [ $large = yes ]; then
 	intact park -DNEED_READ_FIRST -DRELAXED_WAITING $needs
 	intact park -DADAPTIVE -DNO_UNFENCE_LOOK -DSPURIOUS=0
 	intact park -DADAPTIVE -DNO_FENCE_AGAIN -DSPURIOUS=0
-	intact publish -DWALK_FROM_WRITE $heir_tx
+	intact publish -DWALK_FROM_LARGER $heir_tx
+	intact publish -DRUNS=1 -DKILL=1 -DVICTIM=P -DMESSAGES=3
 	intact publish -DWALK_FROM_READ $heir_tx
 fi
 }

@@ -8,7 +8,8 @@
  * the ring that reads as an empty one; a consumer's position that is not
  * compared with what was sent; a release that still works on a broken end; a
  * sleep on a forged semaphore that forgets its deadline; a close that waits for
- * a thread that such a semaphore never rouses.
+ * a thread that such a semaphore never rouses; a run whose count and length are
+ * not its size, or are nothing; a successor in a run that goes beyond the data.
  */
 #include "../t.h"
 
@@ -235,6 +236,175 @@ START_TEST(headers_changed_under_a_peek)
 }
 END_TEST
 
+static void claim_refused(struct stage *stage, int producer)
+{
+	struct weir_tx *tx = (void *)buffer;
+	struct weir_rx *rx = (void *)buffer;
+
+	if (producer) {
+		T_IS(weir_ring_tx(stage->pair.ring, &tx), -EPROTO);
+		T_ASSERT((void *)tx == (void *)buffer);
+	} else {
+		T_IS(weir_ring_rx(stage->pair.ring, &rx), -EPROTO);
+		T_ASSERT((void *)rx == (void *)buffer);
+	}
+}
+
+/* ---- runs --------------------------------------------------------------- */
+
+#define WORD(count, len) ((uint64_t)(count) << WEIR_RUN_COUNT_SHIFT | (len))
+
+/* payload of the record, its word */
+static const uint64_t runs[][2] = {
+	{ 0, WORD(1, 8) }, { 1, WORD(1, 1) }, { 8, WORD(0, 0) },
+	{ 8, WORD(0, 8) }, { 8, WORD(1, 0) }, { 8, WORD(1, 8) },
+	{ 24, WORD(0, 8) }, { 24, WORD(2, 0) }, { 24, WORD(1, 8) },
+	{ 24, WORD(3, 8) }, { 24, WORD(2, 9) }, { 24, WORD(1, 17) },
+	{ 24, WORD(0, 0) }, { 24, WORD(UINT32_MAX, UINT32_MAX) },
+	{ 24, WORD(UINT32_MAX, 8) }, { 24, WORD(2, UINT32_MAX) },
+	{ 24, WORD(1, UINT32_MAX) }, { 24, WORD(1ull << 31, UINT32_MAX) },
+	{ 24, WORD(1ull << 29, 8) }, { 24, WORD(1ull << 31, 1ull << 31) },
+	{ 24, UINT64_MAX }, { 24, 1ull << 63 },
+	/* longer than any message, than what is left, than anything */
+	{ CAPACITY - 16, WORD(1, CAPACITY - 24) },
+	{ CAPACITY - 8, WORD(CAPACITY / 8 - 2, 8) },
+	{ CAPACITY, WORD(CAPACITY / 8 - 1, 8) },
+	{ 1ull << 32, WORD((1ull << 29) - 1, 8) },
+	{ (1ull << 32) + 24, WORD(2, 8) },
+	{ (1ull << 56) - 8, WORD(UINT32_MAX, 8) },
+	{ (1ull << 56) - 1, WORD(2, 8) },
+};
+
+static void forge_run(const struct t_block *block, uint64_t pos,
+		      uint64_t payload, uint64_t word)
+{
+	weir_store_release64(t_block_header(block, pos + 8), word);
+	weir_store_release64(t_block_header(block, pos),
+			     HEADER(payload, WEIR_KIND_RUN));
+}
+
+START_TEST(runs_that_none_writes)
+{
+	struct stage stage;
+	size_t i;
+	int way;
+
+	for (i = 0; i < T_COUNT(runs); i++) {
+		for (way = 0; way < 7; way++) {
+			stage_open(&stage);
+			forge_run(&stage.block, 0, runs[i][0], runs[i][1]);
+			if (meet(stage.pair.rx, way) != -EPROTO)
+				ck_abort_msg("run %llx, %llx is believed",
+					     (unsigned long long)runs[i][0],
+					     (unsigned long long)runs[i][1]);
+			rx_is_broken(stage.pair.rx);
+			stage_close(&stage);
+		}
+	}
+}
+END_TEST
+
+/* Within the data, but over what is still peeked, or over their end. */
+START_TEST(runs_that_reach_too_far)
+{
+	struct stage stage;
+	const void *data;
+	uint64_t at, n;
+	size_t len;
+
+	for (at = 8; at < CAPACITY - 48; at += 120) {
+		stage_open(&stage);
+		if (at >= CAPACITY / 2) {
+			T_OK(weir_tx_try_write(stage.pair.tx, buffer,
+					       CAPACITY / 2 - 16));
+			T_OK(weir_rx_peek(stage.pair.rx, &data, &len));
+		}
+		len = (size_t)(at < CAPACITY / 2 ? at :
+			       at - CAPACITY / 2 + 8) - 8;
+		T_OK(weir_tx_try_write(stage.pair.tx, buffer, len));
+		T_OK(weir_rx_peek(stage.pair.rx, &data, &len));
+		/* so many would come up to the end, and the header behind
+		   them to the first peek */
+		n = (CAPACITY - at - 16) / 8;
+		forge_run(&stage.block, at, 8 + n * 8, WORD(n, 8));
+		T_IS(weir_rx_peek(stage.pair.rx, &data, &len), -EPROTO);
+		rx_is_broken(stage.pair.rx);
+		stage_close(&stage);
+	}
+}
+END_TEST
+
+static void three_equal(struct weir_tx *tx)
+{
+	struct weir_buf v[3] = { { buffer, 0, 8 }, { buffer, 0, 8 },
+				 { buffer, 0, 8 } };
+
+	T_IS(weir_tx_write_batch(tx, v, 3, WEIR_NOWAIT), 3);
+}
+
+/* The word is read once a run: changed later, it is met at the next look. */
+START_TEST(run_changed_under_a_peek)
+{
+	struct stage stage;
+	const void *data;
+	size_t len, i;
+
+	for (i = 8; i < T_COUNT(runs); i++) {
+		stage_open(&stage);
+		three_equal(stage.pair.tx);
+		T_OK(weir_rx_peek(stage.pair.rx, &data, &len));
+		forge_run(&stage.block, 0, runs[i][0], runs[i][1]);
+		T_OK(weir_rx_peek(stage.pair.rx, &data, &len));
+		T_OK(weir_rx_peek(stage.pair.rx, &data, &len));
+		T_IS(len, 8);
+		T_IS(weir_rx_peek(stage.pair.rx, &data, &len), -EAGAIN);
+		T_OK(weir_rx_rewind(stage.pair.rx));
+		T_IS(weir_rx_peek(stage.pair.rx, &data, &len), -EPROTO);
+		rx_is_broken(stage.pair.rx);
+		stage_close(&stage);
+	}
+}
+END_TEST
+
+static void forge_words(const struct t_block *block, uint64_t pos,
+			uint64_t first, uint64_t end, uint64_t len)
+{
+	weir_store_release64(&block->consumer->position, pos);
+	weir_store_release64(&block->consumer->run_first, first);
+	weir_store_release64(&block->consumer->run_end, end);
+	weir_store_release64(&block->consumer->run_len, len);
+}
+
+/* What a consumer's successor is told of the run that it stands in. */
+START_TEST(runs_left_that_are_none)
+{
+	static const uint64_t words[][4] = { /* position, first, end, length */
+		{ 64, 0, 128, 0 }, { 64, 0, 128, 33 }, { 64, 0, 128, 128 },
+		{ 64, 0, 127, 8 }, { 64, 0, 65, 1 }, { 64, 64, 1ull << 40, 8 },
+		{ 64, 0, UINT64_MAX, 8 }, { 64, 0, UINT64_MAX - 7, 8 },
+		{ 64, 0, CAPACITY + 8, 8 }, { 64, 64, CAPACITY + 64, 8 },
+		{ 64, 0, 128, UINT64_MAX }, { 64, 0, 128, UINT64_MAX - 6 },
+		{ 64, 0, 128, 1ull << 63 }, { 64, 0, 128, 1ull << 32 },
+		{ CAPACITY - 8, 0, CAPACITY + 8, 16 },
+		{ CAPACITY - 8, 0, CAPACITY - 8 + 2000, 2000 },
+		{ CAPACITY - 16, 8, CAPACITY + 8, 8 },
+		{ 0, 0, CAPACITY, CAPACITY }, { 0, 0, CAPACITY, CAPACITY - 1 },
+		{ 5 * CAPACITY - 8, 0, 5 * CAPACITY + 8, 8 },
+	};
+	struct stage stage;
+	size_t i;
+
+	for (i = 0; i < T_COUNT(words); i++) {
+		stage_open(&stage);
+		weir_rx_close(stage.pair.rx);
+		forge_words(&stage.block, words[i][0], words[i][1],
+			    words[i][2], words[i][3]);
+		claim_refused(&stage, 0);
+		stage_close(&stage);
+	}
+}
+END_TEST
+
 /* ---- the consumer lies -------------------------------------------------- */
 
 static void fill_up(struct weir_tx *tx)
@@ -327,25 +497,13 @@ END_TEST
 
 /* ---- what a successor finds --------------------------------------------- */
 
-static void claim_refused(struct stage *stage, int producer)
-{
-	struct weir_tx *tx = (void *)buffer;
-	struct weir_rx *rx = (void *)buffer;
-
-	if (producer) {
-		T_IS(weir_ring_tx(stage->pair.ring, &tx), -EPROTO);
-		T_ASSERT((void *)tx == (void *)buffer);
-	} else {
-		T_IS(weir_ring_rx(stage->pair.ring, &rx), -EPROTO);
-		T_ASSERT((void *)rx == (void *)buffer);
-	}
-}
-
 START_TEST(claims_of_broken_halves)
 {
 	static const uint64_t positions[][2] = { /* producer's, consumer's */
 		{ 4, 0 }, { 0, 4 }, { 1, 1 }, { CAPACITY + 8, 0 },
 		{ UINT64_MAX - 7, 0 }, { 1ull << 63, 8 },
+		/* read, but not sent */
+		{ 0, 8 }, { 0, CAPACITY + 8 }, { 8, 1ull << 63 },
 	};
 	struct t_world world;
 	struct stage stage;
@@ -399,9 +557,13 @@ static uint64_t some_word(struct t_random *random)
 {
 	uint64_t x = t_random(random);
 
-	switch (t_random_below(random, 8)) {
+	switch (t_random_below(random, 10)) {
 	case 0:
 		return x;
+	case 8:
+		return HEADER(x % CAPACITY & ~(uint64_t)7, WEIR_KIND_RUN);
+	case 9:
+		return WORD(x % 64, x >> 50 & 63);
 	case 1:
 		return x % (2 * CAPACITY);
 	case 2:
@@ -423,9 +585,13 @@ static void scribble_half(struct weir_half *half, struct t_random *random)
 {
 	uint64_t word = some_word(random);
 
-	switch (t_random_below(random, 6)) {
+	switch (t_random_below(random, 7)) {
 	case 0:
 		weir_store_release64(&half->position, word);
+		break;
+	case 6:
+		weir_store_release64(&half->run_first +
+				     t_random_below(random, 3), word);
 		break;
 	case 1:
 		weir_store_release32(&half->waiting, (uint32_t)word);
@@ -570,10 +736,17 @@ static long long some_tx_call(struct weir_tx *tx, struct t_random *random)
 	size_t len = (size_t)t_random_below(random, MAX_MESSAGE + 10);
 	struct weir_buf v[3] = { { buffer, 0, 100 }, { buffer, 0, len / 2 },
 				 { buffer, 0, 3 } };
+	struct weir_buf equal[8];
 	void *data = NULL;
 	long long got;
+	size_t i;
 
-	switch (t_random_below(random, 10)) {
+	switch (t_random_below(random, 11)) {
+	case 10:
+		for (i = 0; i < T_COUNT(equal); i++)
+			equal[i] = (struct weir_buf){ buffer, 0, len % 80 };
+		return weir_tx_write_batch(tx, equal, T_COUNT(equal),
+					   some_deadline(random));
 	case 0:
 	case 1:
 		return weir_tx_try_write(tx, buffer, len);
@@ -598,6 +771,44 @@ static long long some_tx_call(struct weir_tx *tx, struct t_random *random)
 		return weir_tx_wait(tx, len, some_deadline(random));
 	}
 }
+
+/* Successors that are told anything: refused, or within the data. */
+START_TEST(random_words_left)
+{
+	int64_t until = t_until(0.5);
+	unsigned long refused = 0, taken = 0;
+	struct t_random random;
+	struct stage stage;
+	int i;
+
+	t_random_seed(&random);
+	stage_open(&stage);
+	do {
+		uint64_t pos = t_random_below(&random, 2 * CAPACITY) & ~7ull;
+		int r;
+
+		weir_rx_close(stage.pair.rx);
+		forge_words(&stage.block, pos,
+			    pos - t_random_below(&random, 64),
+			    pos + t_random_below(&random, CAPACITY) * 8,
+			    t_random_below(&random, CAPACITY));
+		if (t_random_below(&random, 2))
+			scribble_half(stage.block.consumer, &random);
+		r = weir_ring_rx(stage.pair.ring, &stage.pair.rx);
+		T_ASSERT(!r || r == -EPROTO);
+		refused += r == -EPROTO;
+		taken += !r;
+		for (i = 0; !r && i < 20; i++)
+			T_ASSERT(is_expected(some_rx_call(stage.pair.rx,
+							  &random)));
+		if (r)
+			stage.pair.rx = NULL;
+	} while (weir_now() < until);
+	printf("# %lu refused, %lu taken\n", refused, taken);
+	T_ASSERT(refused && taken);
+	stage_close(&stage);
+}
+END_TEST
 
 struct broken {
 	int rx, tx;
@@ -707,11 +918,16 @@ void t_build(void)
 	T_ADD(longer_than_any_message);
 	T_ADD(padding_without_end);
 	T_ADD(headers_changed_under_a_peek);
+	T_ADD(runs_that_none_writes);
+	T_ADD(runs_that_reach_too_far);
+	T_ADD(run_changed_under_a_peek);
+	T_ADD(runs_left_that_are_none);
 	T_ADD(positions_that_none_reaches);
 	T_ADD(position_goes_back);
 	T_ADD(broken_while_reserved);
 	T_ADD(claims_of_broken_halves);
 	T_ADD(headers_without_end);
+	T_ADD(random_words_left);
 	T_ADD(random_words);
 	T_ADD(random_words_at_the_same_time);
 }

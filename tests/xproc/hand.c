@@ -31,7 +31,7 @@ void hand_do(const struct x_peer *p, char what, uint64_t n)
 
 size_t hand_length(uint64_t number)
 {
-	return 8 + (size_t)(number * 37 % (HAND_MAX - 8));
+	return 8 + (size_t)(number / HAND_EQUAL * 37 % (HAND_MAX - 8));
 }
 
 void hand_write(struct weir_tx *tx, uint64_t from, uint64_t n)
@@ -57,6 +57,23 @@ void hand_read(struct weir_rx *rx, uint64_t from, uint64_t n)
 	}
 }
 
+/* Messages of which many are equal, so that runs are among them. */
+static int write_batch(struct weir_tx *tx, uint64_t from, uint64_t n,
+		       int64_t deadline)
+{
+	unsigned char data[HAND_EQUAL][HAND_MAX];
+	struct weir_buf v[HAND_EQUAL];
+	uint64_t i;
+
+	memset(v, 0, sizeof(v));
+	for (i = 0; i < n; i++) {
+		v[i].data = data[i];
+		v[i].len = hand_length(from + i);
+		x_fill(data[i], v[i].len, from + i);
+	}
+	return weir_tx_write_batch(tx, v, (size_t)n, deadline);
+}
+
 uint64_t hand_fill(struct weir_tx *tx, uint64_t from)
 {
 	unsigned char data[HAND_MAX];
@@ -67,6 +84,17 @@ uint64_t hand_fill(struct weir_tx *tx, uint64_t from)
 		x_fill(data, hand_length(i), i);
 		r = weir_tx_try_write(tx, data, hand_length(i));
 	} while (!r && ++i);
+	X_IS(r, -EAGAIN);
+	return i - from;
+}
+
+uint64_t hand_fill_runs(struct weir_tx *tx, uint64_t from)
+{
+	uint64_t i = from;
+	int r;
+
+	while ((r = write_batch(tx, i, HAND_RUN, WEIR_NOWAIT)) > 0)
+		i += (uint64_t)r;
 	X_IS(r, -EAGAIN);
 	return i - from;
 }
@@ -140,10 +168,17 @@ static void write_one(struct hand *h)
 
 static void write_some(struct hand *h)
 {
-	uint64_t n;
+	uint64_t n, chance = x_random(&h->state) & 3;
 
-	if (x_random(&h->state) & 1) {
+	if (!chance) {
 		write_one(h);
+		return;
+	}
+	if (chance > 1) {
+		n = 1 + x_random(&h->state) % HAND_EQUAL;
+		starts(h, n);
+		X_IS(write_batch(h->link.tx, h->next, n, WEIR_FOREVER), n);
+		has_done(h, n);
 		return;
 	}
 	n = reserve(h, 1 + x_random(&h->state) % BATCH);
@@ -182,12 +217,38 @@ static void read_one(struct hand *h)
 	has_done(h, 1);
 }
 
+static void read_batch(struct hand *h)
+{
+	unsigned char data[HAND_EQUAL][HAND_MAX];
+	struct weir_buf v[HAND_EQUAL];
+	uint64_t i, n = 1 + x_random(&h->state) % HAND_EQUAL;
+	int got;
+
+	X_IS(weir_rx_wait(h->link.rx, WEIR_FOREVER), 0);
+	for (i = 0; i < n; i++) {
+		v[i].data = data[i];
+		v[i].size = HAND_MAX;
+	}
+	starts(h, n);
+	got = weir_rx_read_batch(h->link.rx, v, (size_t)n, WEIR_FOREVER);
+	X_TRUE(got > 0 && got <= (int)n);
+	for (i = 0; i < (uint64_t)got; i++) {
+		X_IS(v[i].len, hand_length(h->next + i));
+		x_check(data[i], v[i].len, h->next + i);
+	}
+	has_done(h, (uint64_t)got);
+}
+
 static void read_some(struct hand *h)
 {
-	uint64_t n;
+	uint64_t n, chance = x_random(&h->state) & 3;
 
-	if (x_random(&h->state) & 1) {
+	if (!chance) {
 		read_one(h);
+		return;
+	}
+	if (chance == 1) {
+		read_batch(h);
 		return;
 	}
 	n = peek(h, 1 + x_random(&h->state) % BATCH);

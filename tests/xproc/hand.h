@@ -12,6 +12,8 @@
 #include "x.h"
 
 #define HAND_MAX 400		/* longest message */
+#define HAND_EQUAL 6		/* so many after one another are of a length */
+#define HAND_RUN 3		/* batches of hand_fill_runs() */
 
 /* What a hand says of itself in shared memory, for when it was killed. */
 struct hand_progress {
@@ -59,6 +61,8 @@ void hand_write(struct weir_tx *tx, uint64_t from, uint64_t n);
 void hand_read(struct weir_rx *rx, uint64_t from, uint64_t n);
 /* Fills until there is no room; how many. */
 uint64_t hand_fill(struct weir_tx *tx, uint64_t from);
+/* The same, in batches of HAND_RUN. */
+uint64_t hand_fill_runs(struct weir_tx *tx, uint64_t from);
 /* Reads from on until an error, which it puts into end; how many. */
 uint64_t hand_drain(struct weir_rx *rx, uint64_t from, int *end);
 /* Writes from on until an error, which it puts into end; how many. */

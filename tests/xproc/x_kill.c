@@ -101,7 +101,7 @@ static void write_parked(int kind)
 	int end;
 
 	hand_link(&l, &peer, kind, 4096, -1);
-	n = hand_fill(l.tx, 0);
+	n = hand_fill_runs(l.tx, 0);
 	x_step("asleep in a write, the reader is killed");
 	strike_at_sleep(&k, &peer, 0);
 	X_IS(hand_pour(l.tx, n, &end), 0);
@@ -134,7 +134,7 @@ static void both_parked(int kind)
 	int end;
 
 	hand_link(&l, &peer, kind, 4096, -1);
-	hand_fill(l.tx, 0);
+	hand_fill_runs(l.tx, 0);
 	X_IS(pthread_create(&writer, NULL, write_asleep, &l), 0);
 	strike_at_sleep(&k, &peer, 0);
 	x_step("asleep in a read and in a write");
@@ -187,7 +187,7 @@ static void try_calls(int kind)
 	ssize_t r;
 
 	hand_link(&l, &peer, kind, 4096, 0);
-	hand_fill(l.tx, 0);
+	hand_fill_runs(l.tx, 0);
 	hand_do(&peer, 'w', 3);
 	X_IS(weir_rx_try_read(l.rx, data, sizeof(data)), hand_length(0));
 	at = weir_now();
@@ -278,7 +278,7 @@ static void closes_full(int kind)
 	int end;
 
 	hand_link(&l, &peer, kind, 4096, -1);
-	n = hand_fill(l.tx, 0);
+	n = hand_fill_runs(l.tx, 0);
 	x_step("the peer closes under a sleeping writer");
 	strike_at_sleep(&k, &peer, 'c');
 	X_IS(hand_pour(l.tx, n, &end), 0);
@@ -408,7 +408,7 @@ static void never_claimed(int kind)
 	X_IS(weir_rx_read(l.rx, &byte, 1, weir_after(X_SECOND / 20)),
 	     -ETIMEDOUT);
 	X_IS(weir_rx_try_read(l.rx, &byte, 1), -EAGAIN);
-	hand_fill(l.tx, 0);
+	hand_fill_runs(l.tx, 0);
 	X_IS(weir_tx_write(l.tx, &l, HAND_MAX, weir_after(X_SECOND / 20)),
 	     -ETIMEDOUT);
 	x_part(&l);
