@@ -65,7 +65,7 @@ WEIR_LOCAL_INLINE void weir_priv_tx_notify(struct weir_tx *tx)
 {
 	uint32_t waiting;
 
-	/* F1 pairs with F2 in sleep_once(): forbids that the consumer
+	/* F1 pairs with F2 in weir_end_announce(): forbids that the consumer
 	   misses the message and this side misses the sleeper. */
 	if (tx->fence) {
 		weir_fence_seq_cst();
@@ -170,6 +170,16 @@ WEIR_API int weir_tx_abort(struct weir_tx *tx);
  * -ECANCELED; -EINVAL an open reservation; -EPROTO.
  */
 WEIR_API int weir_tx_wait(struct weir_tx *tx, size_t len, int64_t deadline);
+
+/* As weir_rx_handle. Callers: the producer. */
+WEIR_API int weir_tx_handle(struct weir_tx *tx, weir_handle *handle);
+
+/*
+ * As weir_rx_arm, for room for a message of len bytes.
+ * Returns: 0 armed; 1 there is room, and it is not armed; -EBUSY the end is in
+ * a set; else as weir_tx_wait.
+ */
+WEIR_API int weir_tx_arm(struct weir_tx *tx, size_t len);
 
 /*
  * From now on every call that finds no room answers -ECANCELED, a waiting one

@@ -99,15 +99,22 @@ void x_is(const char *file, int line, const char *what, int64_t got,
 #define X_TRUE(cond) \
 	((cond) ? (void)0 : x_fail(__FILE__, __LINE__, "not so: %s", #cond))
 
+/* 1: this system or backend has no wait as WEIR_WAIT demands it. */
+int x_refused(void);
+
 /* The last thing that the library said to its log in this process. */
 const char *x_said(void);
 
-/* How a peer runs. NULL or zero: as this process. */
+/*
+ * How a peer runs. NULL or zero: as this process; but WEIR_WAIT only goes on to
+ * a peer of which nothing is asked.
+ */
 struct x_how {
 	const char *backend;	/* WEIR_BACKEND */
 	const char *without;	/* system calls that fail, "a,b" */
 	int error;		/* with this; 0: ENOSYS */
 	const char *const *before; /* a command to run it under, or NULL */
+	const char *wait;	/* WEIR_WAIT */
 };
 
 struct x_peer {

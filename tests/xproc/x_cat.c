@@ -77,8 +77,10 @@ static void set_environment(void)
 	const char *had = getenv("TSAN_OPTIONS");
 	char text[1024];
 
-	if (on_portable)
+	if (on_portable) {
 		setenv("WEIR_BACKEND", "portable", 1);
+		unsetenv("WEIR_WAIT");
+	}
 	if (!X_TSAN)
 		return;
 	/* else each tool that ends well lasts a second longer */

@@ -28,9 +28,9 @@ static const struct {
 	const char *name;
 	struct x_how how;
 } systems[SYSTEMS] = {
-	{ "linux", { "linux", NULL, 0, NULL } },
-	{ "no waitv", { "linux", "futex_waitv", 0, NULL } },
-	{ "portable", { "portable", NULL, 0, NULL } },
+	{ "linux", { "linux", NULL, 0, NULL, NULL } },
+	{ "no waitv", { "linux", "futex_waitv", 0, NULL, NULL } },
+	{ "portable", { "portable", NULL, 0, NULL, NULL } },
 };
 
 static void give(int fd, int what)
