@@ -24,6 +24,7 @@
  */
 #define TRIED 2
 #define KEPT 32
+#define TIMES_MAX 8 /* a trial may have been interrupted for any time */
 #define LAP_LEAST (1u << 20)
 
 enum { CACHED, STREAMED };
@@ -68,6 +69,7 @@ static void next_kind(struct weir_copy *copy)
 {
 	const uint32_t *cost = copy->cost;
 	int best = cost[STREAMED] < cost[CACHED];
+	uint32_t times;
 
 	if (!cost[!copy->kind] || copy->kind == best) {
 		/* never tried, or not lately */
@@ -76,7 +78,8 @@ static void next_kind(struct weir_copy *copy)
 		return;
 	}
 	copy->kind = best;
-	copy->laps = KEPT * (1 + cost[!best] / (cost[best] + 1));
+	times = cost[!best] / (cost[best] + 1);
+	copy->laps = KEPT * (1 + (times < TIMES_MAX ? times : TIMES_MAX));
 }
 
 static void end_lap(struct weir_copy *copy)

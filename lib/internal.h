@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "os.h"
+#include "spin.h"
 #include "weir.h"
 
 /* os.c: the table in use, and what it can do. */
@@ -67,6 +68,7 @@ struct weir_cursor {
 struct weir_lag {
 	uint64_t pos, messages;	/* where this side last ran out */
 	uint32_t ns;		/* that it kept away the last time */
+	uint64_t record;	/* bytes that a record of the last turn took */
 	uint32_t small;		/* turns that brought little */
 	uint32_t skip;		/* turns to go without */
 	uint32_t backoff;	/* how often it was in vain */
@@ -132,7 +134,9 @@ struct weir_end {
 	uint64_t part;		 /* consumer: taken of a message by read_exact */
 	int32_t spin_us;
 	int alone;		 /* one CPU: spinning keeps the peer off it */
-	int64_t usual_wait;	 /* ns, a running mean */
+	struct weir_spin spin;	 /* spin_us 0: what waits have taught */
+	int spin_begun;		 /* it has been set up */
+	int64_t last_wait;	 /* ns; -1: none that is not learnt from */
 	struct weir_lag lag;
 	struct weir_copy copy[WEIR_COPY_CLASSES];
 	int metrics;

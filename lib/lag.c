@@ -24,8 +24,8 @@
  * less is chased again, more gains nothing; weir-design(7).
  */
 #define LAG_FIRST_NS 100u
-#define LAG_MAX 16u
-#define LAG_PROBE 4u
+#define LAG_MAX 64u
+#define LAG_PROBE 32u
 #define LAG_LONGEST_NS 32000u
 #define LAG_BYTES_A_NS 16u
 /* What a turn must have brought: more than an exchange of single messages
@@ -62,7 +62,8 @@ int weir_lag(struct weir_lag *lag, uint64_t pos, uint64_t messages)
 		return 0;
 	lag->pos = pos;
 	lag->messages = messages;
-	unit = moved / count / LAG_BYTES_A_NS;
+	lag->record = moved / count;
+	unit = lag->record / LAG_BYTES_A_NS;
 	if (unit < LAG_FIRST_NS)
 		unit = LAG_FIRST_NS;
 	max = unit * LAG_MAX;

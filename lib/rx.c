@@ -15,6 +15,9 @@
 
 #include "internal.h"
 
+/* More are not had any sooner: weir-design(7). */
+#define EXPECT_MAX 320
+
 static uint64_t header_at(const struct weir_rx *rx, uint64_t pos)
 {
 	const void *at = rx->data + (pos & rx->mask);
@@ -118,7 +121,8 @@ static int enter_run(struct weir_rx *rx, struct weir_cursor *at,
 	uint64_t count = word >> WEIR_RUN_COUNT_SHIFT;
 	uint64_t len = word & (((uint64_t)1 << WEIR_RUN_COUNT_SHIFT) - 1);
 
-	if (!count || !len ||
+	/* both are of 32 bits: the product does not overflow */
+	if (!count || !len || len > weir_layout_max_message(rx->mask + 1) ||
 	    count * weir_priv_stride(len) != size - WEIR_RUN_HEADER)
 		return lies(rx);
 	at->run_end = at->pos + size;
@@ -176,6 +180,24 @@ static int next(struct weir_rx *rx, uint64_t *len)
 	return lies(rx);
 }
 
+/*
+ * Nothing is there yet. If it will be like the last one, its payload goes on in
+ * the lines after the header's, which are asked for now: else they would travel
+ * one after the other when it comes. In a stream that would take them away from
+ * the producer.
+ */
+static void expect(const struct weir_rx *rx)
+{
+	uint64_t i, size = rx->end->lag.record;
+
+	if (rx->end->lag.ns)
+		return;
+	if (size > EXPECT_MAX)
+		size = EXPECT_MAX;
+	for (i = 64; i < size; i += 64)
+		__builtin_prefetch(rx->data + ((rx->pos + i) & rx->mask));
+}
+
 /* The same for calls that take nothing while a part is being read. */
 static int next_whole(struct weir_rx *rx, uint64_t *len)
 {
@@ -192,6 +214,7 @@ static int next_whole(struct weir_rx *rx, uint64_t *len)
 			return r;
 		weir_lag_failed(&rx->end->lag);
 	}
+	expect(rx);
 	weir_end_count(rx->end, WEIR_COUNT_FULL, 1);
 	return r;
 }
@@ -232,11 +255,31 @@ static void say_run(struct weir_rx *rx)
 	struct weir_half *mine = rx->end->mine;
 
 	/* relaxed, all three: R2 orders them before the position, and until it
-	   is stored they say nothing, as it stands before the first */
+	   is stored they say nothing, as it stands before the first. The first
+	   goes before the end: between an older first and this end it would
+	   stand. A successor comes after the last instruction of this process,
+	   so that the compiler's order is enough. */
 	weir_store_relaxed64(&mine->run_len, at->run_len);
 	weir_store_relaxed64(&mine->run_first,
 			     at->pos - weir_priv_stride(at->run_len));
+	weir_fence_compiler();
 	weir_store_relaxed64(&mine->run_end, at->run_end);
+}
+
+/*
+ * Out of the middle of one run: its words are about to be those of another,
+ * and must not be needed any more.
+ */
+static void leave_run(struct weir_rx *rx)
+{
+	struct weir_end *end = rx->end;
+
+	if (end->free.pos >= end->free.run_end)
+		return;
+	/* R2 pairs with A2 in room(): our reading of the run's rest. */
+	weir_store_release64(&end->mine->position, end->free.run_end);
+	/* against the compiler alone, as in say_run() */
+	weir_fence_compiler();
 }
 
 static void release(struct weir_rx *rx)
@@ -244,8 +287,10 @@ static void release(struct weir_rx *rx)
 	struct weir_end *end = rx->end;
 
 	if (end->at.pos < end->at.run_end &&
-	    end->at.run_end != end->free.run_end)
+	    end->at.run_end != end->free.run_end) {
+		leave_run(rx);
 		say_run(rx);
+	}
 	end->free = end->at;
 	rx->pos = end->free.pos;
 	/* R2 pairs with A2 in room(): our reading before the producer may
@@ -507,7 +552,8 @@ static int resume_run(struct weir_rx *rx, uint64_t pos)
 
 	if (pos < first || pos >= end)
 		return 0;
-	if (!len || len > rx->mask || end - pos > rx->mask + 1 ||
+	if (!len || len > weir_layout_max_message(rx->mask + 1) ||
+	    end - pos > rx->mask + 1 - (pos & rx->mask) ||
 	    (end - pos) % weir_priv_stride(len))
 		return weir_end_break(rx->end, -EPROTO,
 				      "the run left behind is none");

@@ -16,6 +16,7 @@
 #define RUN_LEAST 3
 #define RUN_MAX 512
 #define RUN_COUNT_MAX 4096
+#define STAGE 4096
 
 static struct weir_a64 *word_at(const struct weir_tx *tx, uint64_t pos)
 {
@@ -236,7 +237,9 @@ static int try_place(struct weir_tx *tx, size_t len, void **at)
 	}
 	catch_up(tx);
 	r = find_room(tx, weir_priv_record_size(len));
-	if (r == -EAGAIN && weir_lag(&tx->end->lag, tx->pos, tx->messages)) {
+	/* not while there is something to publish first */
+	if (r == -EAGAIN && !tx->end->open &&
+	    weir_lag(&tx->end->lag, tx->pos, tx->messages)) {
 		r = find_room(tx, weir_priv_record_size(len));
 		if (r == -EAGAIN)
 			weir_lag_failed(&tx->end->lag);
@@ -315,18 +318,29 @@ int weir_tx_writev(struct weir_tx *tx, const struct weir_buf *v, size_t n,
 	return 0;
 }
 
-/* Eight bytes are what most programs batch: no call for each. */
-static void fill_run(unsigned char *to, const struct weir_buf *v, size_t n)
+/*
+ * The messages of a run, gathered in a buffer and put into the ring by large
+ * copies: scattered stores to lines that the consumer has just read are slow,
+ * however few. Eight bytes are what most programs batch: no call for each.
+ */
+static void fill_run(struct weir_tx *tx, unsigned char *to,
+		     const struct weir_buf *v, size_t n)
 {
-	size_t len = v[0].len, stride = weir_priv_stride(len), i;
+	size_t len = v[0].len, stride = weir_priv_stride(len), i, fill;
+	unsigned char stage[STAGE];
 
-	if (len == 8) {
+	if (len == 8 && n * 8 < WEIR_PRIV_LARGE) {
 		for (i = 0; i < n; i++)
 			memcpy(to + i * 8, v[i].data, 8);
 		return;
 	}
-	for (i = 0; i < n; i++, to += stride)
-		memcpy(to, v[i].data, len);
+	for (i = 0; i < n; to += fill) {
+		for (fill = 0; i < n && fill + stride <= STAGE; i++) {
+			memcpy(stage + fill, v[i].data, len);
+			fill += stride;
+		}
+		copy(tx, to, stage, fill);
+	}
 }
 
 /*
@@ -361,11 +375,13 @@ static size_t write_run(struct weir_tx *tx, const struct weir_buf *v, size_t n)
 		i = (size_t)free;
 	if (i < RUN_LEAST)
 		return 0;
+	/* there was room, as in find_room() */
+	end->sticky = 0;
 	at = put_record(tx, WEIR_RECORD_HEADER + i * stride, WEIR_KIND_RUN);
 	/* relaxed: R1 in publish() orders it before the first header */
 	weir_store_relaxed64((struct weir_a64 *)(void *)at,
 			     (uint64_t)i << WEIR_RUN_COUNT_SHIFT | len);
-	fill_run(at + WEIR_RECORD_HEADER, v, i);
+	fill_run(tx, at + WEIR_RECORD_HEADER, v, i);
 	end->open += (uint32_t)i;
 	end->open_bytes += i * len;
 	return i;
@@ -506,9 +522,10 @@ int weir_tx_info(const struct weir_tx *tx, struct weir_ring_info *info)
 }
 
 /*
- * Goes on where the predecessor stopped: from the larger of its position and
- * the consumer's, to the first zero header. It may have died between storing a
- * header and the position that counts it.
+ * Goes on where the predecessor stopped: from its position to the first zero
+ * header. It may have died between storing a header and the position that
+ * counts it. The consumer may be further by then, even in the middle of a run,
+ * but nobody has written over the headers that it has read.
  */
 int weir_tx_start(struct weir_end *end)
 {
@@ -520,10 +537,8 @@ int weir_tx_start(struct weir_end *end)
 	/* A7 pairs with R7 in weir_tx_try_write(), publish(): the headers. */
 	pos = weir_load_acquire64(&end->mine->position);
 	if ((read & 7) || (pos & 7) ||
-	    (pos > read && pos - read > end->capacity))
+	    (pos > read ? pos - read : read - pos) > end->capacity)
 		return weir_end_break(end, -EPROTO, "positions too far apart");
-	if (pos < read)
-		pos = read;
 	for (bound = read + end->capacity;;) {
 		uint64_t size;
 		/* A1 pairs with R1: records that a reader could see. */
@@ -538,6 +553,9 @@ int weir_tx_start(struct weir_end *end)
 					      "no end to what was sent");
 		pos += size;
 	}
+	if (pos < read)
+		return weir_end_break(end, -EPROTO,
+				      "the consumer has read what was not sent");
 	tx->pos = pos;
 	tx->messages = end->counters[WEIR_COUNT_MESSAGES];
 	tx->bytes = end->counters[WEIR_COUNT_BYTES];

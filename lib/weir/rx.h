@@ -73,6 +73,7 @@ WEIR_INLINE ssize_t weir_rx_try_read(struct weir_rx *rx, void *data,
 	uint64_t header = weir_load_acquire64((const struct weir_a64 *)
 					      (const void *)at);
 	size_t len = size;
+	uintptr_t end;
 
 	/* The length was read once and is the peer's word. A size that the
 	   compiler knows is compared with it as it is: then nothing that
@@ -85,10 +86,12 @@ WEIR_INLINE ssize_t weir_rx_try_read(struct weir_rx *rx, void *data,
 			return weir_priv_rx_read(rx, data, size);
 		len = (size_t)(header >> WEIR_LEN_SHIFT);
 	}
-	next = at + weir_priv_record_size(len);
-	if (WEIR_UNLIKELY((uintptr_t)next > (uintptr_t)rx->limit ||
-			  (sizeof(next) < 8 && next < at)))
+	/* As a number, which may wrap where pointers have 32 bits. */
+	end = (uintptr_t)at + (uintptr_t)weir_priv_record_size(len);
+	if (WEIR_UNLIKELY(end > (uintptr_t)rx->limit ||
+			  (sizeof(end) < 8 && end <= (uintptr_t)at)))
 		return weir_priv_rx_read(rx, data, size);
+	next = at + weir_priv_record_size(len);
 	/* with no room there is no length, which a compiler does not see */
 	if (len && !WEIR_PRIV_WITHIN(size, 0))
 		memcpy(data, at + WEIR_RECORD_HEADER, len);

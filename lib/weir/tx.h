@@ -98,14 +98,19 @@ WEIR_INLINE int weir_tx_try_write(struct weir_tx *tx, const void *data,
 				  size_t len)
 {
 	unsigned char *at = tx->at;
-	unsigned char *next = at + weir_priv_record_size(len);
+	unsigned char *next;
+	uintptr_t end;
 
 	/* The record and the header behind it are in one piece and free. */
 	if (WEIR_UNLIKELY(!WEIR_PRIV_WITHIN(len, WEIR_PRIV_MAX_LEAST) &&
 			  len > tx->max))
 		return weir_priv_tx_write(tx, data, len);
-	if (WEIR_UNLIKELY((uintptr_t)next > (uintptr_t)tx->limit))
+	/* As a number, which may wrap where pointers have 32 bits. */
+	end = (uintptr_t)at + (uintptr_t)weir_priv_record_size(len);
+	if (WEIR_UNLIKELY(end > (uintptr_t)tx->limit ||
+			  (sizeof(end) < 8 && end < (uintptr_t)at)))
 		return weir_priv_tx_write(tx, data, len);
+	next = at + weir_priv_record_size(len);
 	if (len >= WEIR_PRIV_LARGE)
 		weir_priv_tx_copy(tx, at + WEIR_RECORD_HEADER, data, len);
 	else if (len)
