@@ -37,7 +37,6 @@ int weir_end_new(struct weir_end **out, const struct weir_end_place *place)
 	end->door = &end->own_door;
 	end->lock = WEIR_HANDLE_NONE;
 	end->asleep = WEIR_ASLEEP_WORD;
-	end->alone = weir_os()->cpus() < 2;
 	if (end->producer) {
 		end->side.tx = (struct weir_tx){
 			.data = place->data,
@@ -112,13 +111,13 @@ void weir_end_count(struct weir_end *end, enum weir_counter which, uint64_t n)
 			     end->counters[which]);
 }
 
-/* The inlines find neither room nor a kind they know, and call the library. */
+/* The inlines find no limit that they keep, and call the library. */
 void weir_end_disable(struct weir_end *end)
 {
 	if (end->producer)
-		end->side.tx.left = 0;
+		end->side.tx.limit = NULL;
 	else
-		end->side.rx.kind = WEIR_KIND_MASK + 1;
+		end->side.rx.limit = NULL;
 }
 
 int weir_end_break(struct weir_end *end, int error, const char *text)

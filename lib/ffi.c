@@ -14,6 +14,10 @@ struct weir_rx;
 /* Declared here, so that the warning for strays can stay on. */
 WEIR_API int weir_tx_try_write(struct weir_tx *tx, const void *data,
 			       size_t len);
+WEIR_API int weir_tx_write(struct weir_tx *tx, const void *data, size_t len,
+			   int64_t deadline);
 WEIR_API ssize_t weir_rx_try_read(struct weir_rx *rx, void *data, size_t size);
+WEIR_API ssize_t weir_rx_read(struct weir_rx *rx, void *data, size_t size,
+			      int64_t deadline);
 
 #include "weir.h"

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "os.h"
+#include "spin.h"
 #include "weir.h"
 
 /* os.c: the table in use, and what it can do. */
@@ -73,6 +74,43 @@ void weir_door_set(struct weir_door *door, struct weir_guest *guest);
 void weir_door_knock(struct weir_door *door);
 
 /*
+ * Where a consumer stands: before a header, or, while pos < run_end, before a
+ * message in a run of equals of run_len bytes each.
+ */
+struct weir_cursor {
+	uint64_t pos;
+	uint64_t run_end;
+	uint64_t run_len;
+};
+
+/* lag.c: to keep away from the lines that the other side is busy with. */
+struct weir_lag {
+	uint64_t pos, messages;	/* where this side last ran out */
+	uint32_t ns;		/* that it kept away the last time */
+	uint64_t record;	/* bytes that a record of the last turn took */
+	uint32_t small;		/* turns that brought little */
+	uint32_t skip;		/* turns to go without */
+	uint32_t backoff;	/* how often it was in vain */
+};
+int weir_lag(struct weir_lag *lag, uint64_t pos, uint64_t messages);
+void weir_lag_failed(struct weir_lag *lag);
+
+/*
+ * copy.c: large payloads, past the caches where that is faster; by powers of
+ * two of their size from WEIR_PRIV_LARGE on.
+ */
+#define WEIR_COPY_CLASSES 8
+struct weir_copy {
+	int kind;		/* in use: through the caches or past them */
+	uint32_t cost[2];	/* ps a byte, of each kind */
+	uint32_t laps;		/* to go with this kind */
+	uint64_t done;		/* bytes in this lap */
+	uint64_t timed, ns;	/* bytes of it that were timed, and how long */
+};
+void weir_copy_large(struct weir_copy copies[WEIR_COPY_CLASSES],
+		     uint64_t capacity, void *to, const void *from, size_t len);
+
+/*
  * An end: what tx and rx have in common besides the words of the fast path. It
  * lives in this process; only this process and its threads write it.
  */
@@ -115,15 +153,20 @@ struct weir_end {
 	uint64_t first;		 /* producer: start of what is reserved */
 	uint64_t first_header;
 	uint64_t last, last_len; /* producer: the last reservation */
-	uint64_t at;		 /* consumer: peeked up to here, if open */
-	uint64_t found;		 /* consumer: the record that next() found */
+	struct weir_cursor at;	 /* consumer: peeked up to here, if open */
+	struct weir_cursor free; /* consumer: released up to here */
+	struct weir_cursor after; /* consumer: behind what next() found */
+	uint64_t found;		 /* consumer: the payload that it found */
 	uint32_t open;		 /* reservations; peeks */
 	uint64_t open_bytes;
 	uint64_t want;		 /* producer: record size that is waited for */
 	uint64_t part;		 /* consumer: taken of a message by read_exact */
 	int32_t spin_us;
-	int alone;		 /* one CPU: spinning keeps the peer off it */
-	int64_t usual_wait;	 /* ns, a running mean */
+	struct weir_spin spin;	 /* spin_us 0: what waits have taught */
+	int spin_begun;		 /* it has been set up */
+	int64_t last_wait;	 /* ns; -1: none that is not learnt from */
+	struct weir_lag lag;
+	struct weir_copy copy[WEIR_COPY_CLASSES];
 	int metrics;
 	uint64_t counters[WEIR_COUNT_LAST];
 	struct weir_a64 unseen[WEIR_COUNT_LAST]; /* without metrics */

@@ -38,13 +38,6 @@
 #include "internal.h"
 #include "pause.h"
 
-/*
- * Bounds of the adaptive spin. One wake costs 10 to 25 microseconds where CPUs
- * halt when idle, so a wait that is usually shorter than twice that is spun
- * through; beyond, spinning would only heat. The first guess is arbitrary.
- */
-#define SPIN_MAX_NS 50000
-#define SPIN_FIRST_NS 10000
 /* Between two looks at the clock; a look at it costs about as much. */
 #define LOOKS_PER_CLOCK 8
 
@@ -132,43 +125,50 @@ void weir_end_poke(struct weir_end *end)
 	weir_door_knock(end->door);
 }
 
-static int64_t spin_budget(const struct weir_end *end)
+/*
+ * Whether the other side has a CPU of its own is not known: a thread bound to
+ * one CPU may well have its peer on another. Where they share one no spin
+ * succeeds, and the adaptive one learns that in a few waits. A bound that was
+ * asked for is kept: who asked knows where the threads run.
+ */
+static int64_t spin_budget(struct weir_end *end)
 {
-	int64_t budget;
-
-	if (end->spin_us < 0 || end->alone)
+	if (end->spin_us < 0)
 		return 0;
 	if (end->spin_us == INT32_MAX)
 		return WEIR_FOREVER;
 	if (end->spin_us > 0)
 		return (int64_t)end->spin_us * 1000;
-	if (!end->usual_wait)
-		return SPIN_FIRST_NS;
-	budget = 2 * end->usual_wait;
-	return budget <= SPIN_MAX_NS ? budget : 0;
+	if (!end->spin_begun) {
+		weir_spin_init(&end->spin);
+		end->spin_begun = 1;
+	} else if (end->last_wait >= 0) {
+		/* of the last wait: here nobody waits for us to end */
+		weir_spin_learn(&end->spin, end->last_wait);
+	}
+	end->last_wait = -1;
+	return weir_spin_ns(&end->spin);
 }
 
-/* A running mean over about eight waits; capped, so that one long pause is
-   forgotten after a few short ones. */
-static void spin_learn(struct weir_end *end, int64_t waited)
+/* How long the wait was that began at start; spun: until when it spun, if that
+   ended it. A message is in hand, so no more than this is done now. A wait that
+   was given up, r, says nothing about when the message comes. */
+static void spin_learn(struct weir_end *end, int r, int64_t start,
+		       int64_t spun)
 {
-	if (waited > 4 * SPIN_MAX_NS)
-		waited = 4 * SPIN_MAX_NS;
-	if (!end->usual_wait)
-		end->usual_wait = waited + 1;
-	else
-		end->usual_wait += (waited - end->usual_wait) / 8;
-	if (end->usual_wait < 1)
-		end->usual_wait = 1;
+	if (!end->spin_us && r != -ETIMEDOUT)
+		end->last_wait = (spun ? spun : weir_now()) - start;
 }
 
+/* *spun is the last look at the clock if look said something, else 0. */
 static int spin(struct weir_end *end, int (*look)(struct weir_end *end),
-		int64_t start, int64_t deadline)
+		int64_t start, int64_t deadline, int64_t *spun)
 {
 	int64_t budget = spin_budget(end);
-	int64_t stop;
+	int64_t now = start, stop;
 	int i, r;
 
+	*spun = 0;
 	if (!budget)
 		return -EAGAIN;
 	stop = budget < deadline - start ? start + budget : deadline;
@@ -178,10 +178,12 @@ static int spin(struct weir_end *end, int (*look)(struct weir_end *end),
 			r = look(end);
 			if (r != -EAGAIN) {
 				weir_end_count(end, WEIR_COUNT_SPINS, 1);
+				*spun = now;
 				return r;
 			}
 		}
-	} while (weir_now() < stop);
+		now = weir_now();
+	} while (now < stop);
 	return -EAGAIN;
 }
 
@@ -324,7 +326,7 @@ static int sleep_once(struct weir_end *end, int (*look)(struct weir_end *end),
 int weir_end_wait(struct weir_end *end, int (*look)(struct weir_end *end),
 		  int64_t deadline)
 {
-	int64_t start;
+	int64_t start, spun;
 	int r;
 
 	if (weir_end_armed(end))
@@ -335,11 +337,11 @@ int weir_end_wait(struct weir_end *end, int (*look)(struct weir_end *end),
 	start = weir_now();
 	if (deadline <= start)
 		return -ETIMEDOUT;
-	r = spin(end, look, start, deadline);
+	r = spin(end, look, start, deadline, &spun);
 	if (r == -EAGAIN && end->guest)
 		end->guest->disturb(end->guest);
 	while (r == -EAGAIN)
 		r = sleep_once(end, look, deadline);
-	spin_learn(end, weir_now() - start);
+	spin_learn(end, r, start, spun);
 	return r;
 }

@@ -4,12 +4,19 @@
  * orders: weir/layout.h.
  *
  * tx->pos is where the next record goes, reservations included; end->first is
- * where the published part ends. While something is reserved, or the end is
- * broken, tx->left is 0 and every inline comes here.
+ * where the published part ends. The inlines know tx->at and tx->limit instead.
+ * While something is reserved, while this side fences and when the end is
+ * broken, tx->limit is NULL and every inline comes here.
  */
 #include <string.h>
 
 #include "internal.h"
+
+/* Worth a run: less saves no byte of header, longer messages no line. */
+#define RUN_LEAST 3
+#define RUN_MAX 512
+#define RUN_COUNT_MAX 4096
+#define STAGE 4096
 
 static struct weir_a64 *word_at(const struct weir_tx *tx, uint64_t pos)
 {
@@ -21,16 +28,21 @@ static uint64_t to_end(const struct weir_tx *tx, uint64_t pos)
 	return tx->mask + 1 - (pos & tx->mask);
 }
 
-/* What the inline may use from here on, in one piece. */
-static void set_left(struct weir_tx *tx)
+/*
+ * What the inlines may use from here on: in one piece, the header behind a
+ * record included. To be called when nothing is reserved.
+ */
+static void set_limit(struct weir_tx *tx)
 {
 	uint64_t room = tx->end->peer_position + tx->end->capacity -
 			WEIR_RECORD_HEADER - tx->pos;
-	uint64_t piece = to_end(tx, tx->pos);
+	uint64_t piece = to_end(tx, tx->pos) - WEIR_RECORD_HEADER;
 
-	tx->left = room < piece ? room : piece;
-	if (tx->end->broken)
-		tx->left = 0;
+	tx->at = tx->data + (tx->pos & tx->mask);
+	tx->bias = tx->pos - (uintptr_t)tx->at;
+	tx->limit = tx->at + (room < piece ? room : piece);
+	if (tx->fence || tx->end->broken)
+		tx->limit = NULL;
 }
 
 /*
@@ -114,11 +126,13 @@ static void put_header(struct weir_tx *tx, uint64_t pos, uint64_t header)
 		weir_store_relaxed64(word_at(tx, pos), header);
 }
 
-static void *place(struct weir_tx *tx, uint64_t len)
+/* A record with len bytes of payload; returns where they go. */
+static unsigned char *put_record(struct weir_tx *tx, uint64_t len,
+				 unsigned int kind)
 {
-	struct weir_end *end = tx->end;
 	uint64_t size = weir_priv_record_size(len);
 	uint64_t piece = to_end(tx, tx->pos);
+	uint64_t pos;
 
 	if (size > piece) {
 		put_header(tx, tx->pos,
@@ -126,14 +140,49 @@ static void *place(struct weir_tx *tx, uint64_t len)
 				   WEIR_KIND_PAD);
 		tx->pos += piece;
 	}
-	put_header(tx, tx->pos, len << WEIR_LEN_SHIFT | WEIR_KIND_RECORD);
-	end->last = tx->pos;
-	end->last_len = len;
+	pos = tx->pos;
+	put_header(tx, pos, len << WEIR_LEN_SHIFT | kind);
 	tx->pos += size;
+	tx->limit = NULL;
+	return tx->data + (pos & tx->mask) + WEIR_RECORD_HEADER;
+}
+
+static void *place(struct weir_tx *tx, uint64_t len)
+{
+	struct weir_end *end = tx->end;
+	unsigned char *at = put_record(tx, len, WEIR_KIND_RECORD);
+
+	end->last = tx->pos - weir_priv_record_size(len);
+	end->last_len = len;
 	end->open++;
 	end->open_bytes += len;
-	tx->left = 0;
-	return tx->data + (end->last & tx->mask) + WEIR_RECORD_HEADER;
+	return at;
+}
+
+void weir_priv_tx_copy(struct weir_tx *tx, void *to, const void *from,
+		       size_t len)
+{
+	weir_copy_large(tx->end->copy, tx->mask + 1, to, from, len);
+}
+
+static void copy(struct weir_tx *tx, void *to, const void *from, size_t len)
+{
+	if (len >= WEIR_PRIV_LARGE)
+		weir_priv_tx_copy(tx, to, from, len);
+	else if (len)
+		memcpy(to, from, len);
+}
+
+/* F1, while it is a real one; the run of them ends in weir_end_unfence(). */
+static void fence(struct weir_tx *tx)
+{
+	if (!tx->fence)
+		return;
+	/* F1 pairs with F2 in weir_end_announce(): forbids that the consumer
+	   misses the message and this side misses the sleeper. */
+	weir_fence_seq_cst();
+	if (!--tx->fence)
+		tx->fence = weir_end_unfence(tx->end);
 }
 
 static void publish(struct weir_tx *tx)
@@ -156,27 +205,26 @@ static void publish(struct weir_tx *tx)
 	weir_store_relaxed64(&tx->counters[WEIR_COUNT_BYTES], tx->bytes);
 	end->open = 0;
 	end->open_bytes = 0;
-	set_left(tx);
+	fence(tx);
+	set_limit(tx);
 	weir_priv_tx_notify(tx);
 }
 
 /* The inline has sent since the library last looked. */
 static void catch_up(struct weir_tx *tx)
 {
-	if (!tx->end->open)
-		tx->end->first = tx->pos;
+	if (tx->end->open)
+		return;
+	tx->pos = (uintptr_t)tx->at + tx->bias;
+	tx->end->first = tx->pos;
 }
 
 void weir_priv_tx_wake(struct weir_tx *tx, uint32_t waiting)
 {
 	tx->rung = waiting;
 	tx->fence = weir_end_fence(tx->end);
+	tx->limit = NULL;
 	weir_end_ring(tx->end, waiting);
-}
-
-void weir_priv_tx_unfence(struct weir_tx *tx)
-{
-	tx->fence = weir_end_unfence(tx->end);
 }
 
 static int try_place(struct weir_tx *tx, size_t len, void **at)
@@ -189,6 +237,13 @@ static int try_place(struct weir_tx *tx, size_t len, void **at)
 	}
 	catch_up(tx);
 	r = find_room(tx, weir_priv_record_size(len));
+	/* not while there is something to publish first */
+	if (r == -EAGAIN && !tx->end->open &&
+	    weir_lag(&tx->end->lag, tx->pos, tx->messages)) {
+		r = find_room(tx, weir_priv_record_size(len));
+		if (r == -EAGAIN)
+			weir_lag_failed(&tx->end->lag);
+	}
 	if (r) {
 		weir_end_count(tx->end, WEIR_COUNT_FULL, r == -EAGAIN);
 		return r;
@@ -207,8 +262,7 @@ int weir_priv_tx_write(struct weir_tx *tx, const void *data, size_t len)
 	r = try_place(tx, len, &at);
 	if (r)
 		return r;
-	if (len)
-		memcpy(at, data, len);
+	copy(tx, at, data, len);
 	publish(tx);
 	return 0;
 }
@@ -240,14 +294,11 @@ static int wait_room(struct weir_tx *tx, size_t len, int64_t deadline)
 			     deadline);
 }
 
-int weir_tx_write(struct weir_tx *tx, const void *data, size_t len,
-		  int64_t deadline)
+int weir_priv_tx_write_wait(struct weir_tx *tx, const void *data, size_t len,
+			    int64_t deadline)
 {
-	int r = weir_tx_try_write(tx, data, len);
+	int r = wait_room(tx, len, deadline);
 
-	if (WEIR_LIKELY(r != -EAGAIN) || deadline == WEIR_NOWAIT)
-		return r;
-	r = wait_room(tx, len, deadline);
 	return r ? r : weir_tx_try_write(tx, data, len);
 }
 
@@ -275,12 +326,80 @@ int weir_tx_writev(struct weir_tx *tx, const struct weir_buf *v, size_t n,
 	if (r)
 		return r;
 	for (to = at, i = 0; i < n; i++) {
-		if (v[i].len)
-			memcpy(to, v[i].data, v[i].len);
+		copy(tx, to, v[i].data, v[i].len);
 		to += v[i].len;
 	}
 	publish(tx);
 	return 0;
+}
+
+/*
+ * The messages of a run, gathered in a buffer and put into the ring by large
+ * copies: scattered stores to lines that the consumer has just read are slow,
+ * however few. Eight bytes are what most programs batch: no call for each.
+ */
+static void fill_run(struct weir_tx *tx, unsigned char *to,
+		     const struct weir_buf *v, size_t n)
+{
+	size_t len = v[0].len, stride = weir_priv_stride(len), i, fill;
+	unsigned char stage[STAGE];
+
+	if (len == 8 && n * 8 < WEIR_PRIV_LARGE) {
+		for (i = 0; i < n; i++)
+			memcpy(to + i * 8, v[i].data, 8);
+		return;
+	}
+	for (i = 0; i < n; to += fill) {
+		for (fill = 0; i < n && fill + stride <= STAGE; i++) {
+			memcpy(stage + fill, v[i].data, len);
+			fill += stride;
+		}
+		copy(tx, to, stage, fill);
+	}
+}
+
+/*
+ * As many of n messages as are of the length of the first one and fit, as one
+ * record. Returns how many; 0: not worth it, or no room known.
+ */
+static size_t write_run(struct weir_tx *tx, const struct weir_buf *v, size_t n)
+{
+	struct weir_end *end = tx->end;
+	uint64_t len = v[0].len, stride = weir_priv_stride(len);
+	uint64_t free, piece = to_end(tx, tx->pos);
+	unsigned char *at;
+	size_t i;
+
+	if (!len || len > RUN_MAX)
+		return 0;
+	if (n > RUN_COUNT_MAX)
+		n = RUN_COUNT_MAX;
+	for (i = 1; i < n && v[i].len == len; i++)
+		;
+	/* Asks the consumer's position if what is known does not do; what it
+	   says is below, and whether it lies. */
+	room(tx, WEIR_RUN_HEADER + i * stride);
+	free = end->peer_position + end->capacity - WEIR_RECORD_HEADER -
+	       tx->pos;
+	if (free > piece)
+		free = piece;
+	if (end->broken || free < WEIR_RUN_HEADER)
+		return 0;
+	free = (free - WEIR_RUN_HEADER) / stride;
+	if (i > free)
+		i = (size_t)free;
+	if (i < RUN_LEAST)
+		return 0;
+	/* there was room, as in find_room() */
+	end->sticky = 0;
+	at = put_record(tx, WEIR_RECORD_HEADER + i * stride, WEIR_KIND_RUN);
+	/* relaxed: R1 in publish() orders it before the first header */
+	weir_store_relaxed64((struct weir_a64 *)(void *)at,
+			     (uint64_t)i << WEIR_RUN_COUNT_SHIFT | len);
+	fill_run(tx, at + WEIR_RECORD_HEADER, v, i);
+	end->open += (uint32_t)i;
+	end->open_bytes += i * len;
+	return i;
 }
 
 /* As many of n as there is room for, published at once. */
@@ -289,14 +408,20 @@ static int write_some(struct weir_tx *tx, const struct weir_buf *v, size_t n)
 	int r = 0;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
+	catch_up(tx);
+	for (i = 0; i < n;) {
+		size_t run = write_run(tx, v + i, n - i);
 		void *at;
 
+		if (run) {
+			i += run;
+			continue;
+		}
 		r = try_place(tx, v[i].len, &at);
 		if (r)
 			break;
-		if (v[i].len)
-			memcpy(at, v[i].data, v[i].len);
+		copy(tx, at, v[i].data, v[i].len);
+		i++;
 	}
 	if (i)
 		publish(tx);
@@ -382,7 +507,7 @@ int weir_tx_abort(struct weir_tx *tx)
 	tx->pos = end->first;
 	end->open = 0;
 	end->open_bytes = 0;
-	set_left(tx);
+	set_limit(tx);
 	return 0;
 }
 
@@ -397,7 +522,7 @@ int weir_tx_wait(struct weir_tx *tx, size_t len, int64_t deadline)
 	catch_up(tx);
 	r = wait_room(tx, len, deadline);
 	if (!r)
-		set_left(tx);
+		set_limit(tx);
 	return r;
 }
 
@@ -416,7 +541,7 @@ int weir_tx_arm(struct weir_tx *tx, size_t len)
 		return -EINVAL;
 	r = weir_end_arm(tx->end, weir_tx_look);
 	if (r == 1)
-		set_left(tx);
+		set_limit(tx);
 	return r;
 }
 
@@ -431,9 +556,10 @@ int weir_tx_info(const struct weir_tx *tx, struct weir_ring_info *info)
 }
 
 /*
- * Goes on where the predecessor stopped: from the larger of its position and
- * the consumer's, to the first zero header. It may have died between storing a
- * header and the position that counts it.
+ * Goes on where the predecessor stopped: from its position to the first zero
+ * header. It may have died between storing a header and the position that
+ * counts it. The consumer may be further by then, even in the middle of a run,
+ * but nobody has written over the headers that it has read.
  */
 int weir_tx_start(struct weir_end *end)
 {
@@ -445,10 +571,8 @@ int weir_tx_start(struct weir_end *end)
 	/* A7 pairs with R7 in weir_tx_try_write(), publish(): the headers. */
 	pos = weir_load_acquire64(&end->mine->position);
 	if ((read & 7) || (pos & 7) ||
-	    (pos > read && pos - read > end->capacity))
+	    (pos > read ? pos - read : read - pos) > end->capacity)
 		return weir_end_break(end, -EPROTO, "positions too far apart");
-	if (pos < read)
-		pos = read;
 	for (bound = read + end->capacity;;) {
 		uint64_t size;
 		/* A1 pairs with R1: records that a reader could see. */
@@ -463,6 +587,9 @@ int weir_tx_start(struct weir_end *end)
 					      "no end to what was sent");
 		pos += size;
 	}
+	if (pos < read)
+		return weir_end_break(end, -EPROTO,
+				      "the consumer has read what was not sent");
 	tx->pos = pos;
 	tx->messages = end->counters[WEIR_COUNT_MESSAGES];
 	tx->bytes = end->counters[WEIR_COUNT_BYTES];
@@ -470,7 +597,7 @@ int weir_tx_start(struct weir_end *end)
 	end->peer_position = read;
 	/* R7 pairs with A7 above, in a later successor. */
 	weir_store_release64(&end->mine->position, pos);
-	set_left(tx);
+	set_limit(tx);
 	return 0;
 }
 

@@ -358,7 +358,7 @@ static int differs(const struct t_world *world, const struct t_world *old)
 
 void t_world_same(const struct t_world *old, const char *when)
 {
-	int64_t until = weir_after(2 * T_SECOND);
+	int64_t until = T_SOON;
 	struct t_world world;
 
 	for (t_world_look(&world);

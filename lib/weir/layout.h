@@ -21,6 +21,8 @@
  *
  *     0    position   producer: all bytes before it are published records;
  *                     consumer: all bytes before it may be overwritten
+ *     8    run        consumer: first, end and message length of the run that
+ *                     the position may stand in
  *     128  waiting    how this side waits (low two bits: 0 awake, 1 asleep in
  *                     a futex or semaphore, 2 asleep on a descriptor) and, from
  *                     bit 2 on, how often it has slept
@@ -40,6 +42,10 @@
  * length << 8 | kind; zero says that nothing has been published here. A record
  * never straddles the end of the data: WEIR_KIND_PAD fills what is left. So a
  * message may be as large as half the capacity less a header, always.
+ *
+ * A batch of equal messages may be one record, a run: its payload is a word
+ * with their length (low half) and their count, then the messages, each padded
+ * to 8 bytes. So eight bytes cost eight bytes, and one header shows them all.
  *
  * Publishing: the payload, a zero at the place of the next header, this header
  * with release, then the position. Of several records the first header is
@@ -126,7 +132,8 @@
 
 #define WEIR_KIND_RECORD 1u
 #define WEIR_KIND_PAD 2u
-/* Bit 2 is kept for a record that carries a time, bit 3 for a run of equals. */
+#define WEIR_KIND_RUN 8u
+/* Bit 2 is kept for a record that carries a time. */
 #define WEIR_KIND_MASK 0xffu
 #define WEIR_LEN_SHIFT 8
 
@@ -153,7 +160,10 @@ enum weir_counter {
 
 struct weir_half {
 	struct weir_a64 position;
-	uint64_t reserved0[15];
+	struct weir_a64 run_first;
+	struct weir_a64 run_end;
+	struct weir_a64 run_len;
+	uint64_t reserved0[12];
 	struct weir_a32 waiting;
 	struct weir_a32 doorbell;
 	struct weir_a64 need;
@@ -198,6 +208,7 @@ WEIR_STATIC_ASSERT(offsetof(struct weir_header, id) == 72, "id");
 WEIR_STATIC_ASSERT(offsetof(struct weir_header, way) == 80, "way");
 WEIR_STATIC_ASSERT(offsetof(struct weir_header, name) == 96, "name");
 WEIR_STATIC_ASSERT(sizeof(struct weir_half) == 512, "half");
+WEIR_STATIC_ASSERT(offsetof(struct weir_half, run_first) == 8, "run");
 WEIR_STATIC_ASSERT(offsetof(struct weir_half, waiting) == 128, "waiting");
 WEIR_STATIC_ASSERT(offsetof(struct weir_half, doorbell) == 132, "doorbell");
 WEIR_STATIC_ASSERT(offsetof(struct weir_half, need) == 136, "need");
@@ -208,11 +219,19 @@ WEIR_STATIC_ASSERT(offsetof(struct weir_half, counters) == 256, "counters");
 WEIR_STATIC_ASSERT(offsetof(struct weir_half, semaphores) == 384, "semaphores");
 
 #define WEIR_RECORD_HEADER 8u
+#define WEIR_RUN_HEADER 16u /* and its word */
+#define WEIR_RUN_COUNT_SHIFT 32
 
 /* What a message of len bytes takes in the ring, header and padding. */
 WEIR_LOCAL_INLINE uint64_t weir_priv_record_size(uint64_t len)
 {
 	return (len + 15) & ~(uint64_t)7;
+}
+
+/* What it takes in a run. */
+WEIR_LOCAL_INLINE uint64_t weir_priv_stride(uint64_t len)
+{
+	return (len + 7) & ~(uint64_t)7;
 }
 
 #endif

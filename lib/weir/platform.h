@@ -36,6 +36,8 @@ typedef int weir_handle;
 
 #define WEIR_LIKELY(x) __builtin_expect(!!(x), 1)
 #define WEIR_UNLIKELY(x) __builtin_expect(!!(x), 0)
+/* Whether the compiler knows x, and that it is at most y. */
+#define WEIR_PRIV_WITHIN(x, y) (__builtin_constant_p(x) && (x) <= (y))
 
 #ifdef __cplusplus
 #define WEIR_BEGIN extern "C" {

@@ -5,7 +5,7 @@
  * weir-memory(7).
  *
  * The inlines handle a plain record of layout 1; all else is the library's: it
- * sets kind to a value that no header has to be called.
+ * sets limit to NULL to be called.
  */
 #ifndef WEIR_RX_H
 #define WEIR_RX_H
@@ -14,15 +14,18 @@
 
 struct weir_rx {
 	/* private; stands as in struct weir_tx */
-	uint64_t pos;		/* released up to here */
-	const unsigned char *data;
+	const unsigned char *at; /* the next header */
+	const unsigned char *limit; /* and the last place where the one after
+				   it may stand; NULL: call the library */
 	uint64_t messages;
-	uint64_t mask;
+	uint64_t bias;		/* a position less the address it stands at */
 	uint64_t bytes;
-	uint64_t kind;		/* what an inline may take */
 	struct weir_half *mine;
 	struct weir_a64 *counters; /* of the half, or where nobody looks */
 	const struct weir_a32 *peer_waiting;
+	uint64_t pos;		/* released up to here; kept by the library */
+	const unsigned char *data;
+	uint64_t mask;
 	uint32_t rung;		/* the last waiting word rung for */
 	uint32_t fence;		/* so often yet F1 is a real fence */
 	struct weir_end *end;
@@ -34,25 +37,19 @@ WEIR_BEGIN
 /* Private to the inlines: what they do not handle. */
 WEIR_API ssize_t weir_priv_rx_read(struct weir_rx *rx, void *data,
 				   size_t size);
+WEIR_API ssize_t weir_priv_rx_read_wait(struct weir_rx *rx, void *data,
+					size_t size, int64_t deadline);
 WEIR_API void weir_priv_rx_wake(struct weir_rx *rx, uint32_t waiting);
-WEIR_API void weir_priv_rx_unfence(struct weir_rx *rx);
 
 /*
- * F1 and the decision to wake, as weir_priv_tx_notify: here the publication is
- * the room, and the library compares it with what the producer needs.
+ * The decision to wake, as weir_priv_tx_notify: here the publication is the
+ * room, and the library compares it with what the producer needs.
  */
 WEIR_LOCAL_INLINE void weir_priv_rx_notify(struct weir_rx *rx)
 {
 	uint32_t waiting;
 
-	/* F1 pairs with F2 in weir_end_announce(): forbids that the producer
-	   misses the room and this side misses the sleeper. */
-	if (rx->fence) {
-		weir_fence_seq_cst();
-		if (!--rx->fence)
-			weir_priv_rx_unfence(rx);
-	}
-	/* a fence of the compiler alone, where the run of fences is over */
+	/* F1 as in weir_priv_tx_notify(): the compiler's */
 	weir_fence_compiler();
 	/* A3 pairs with R3 in weir_end_announce(): need before the word. */
 	waiting = weir_load_acquire32(rx->peer_waiting);
@@ -71,27 +68,37 @@ WEIR_LOCAL_INLINE void weir_priv_rx_notify(struct weir_rx *rx)
 WEIR_INLINE ssize_t weir_rx_try_read(struct weir_rx *rx, void *data,
 				     size_t size)
 {
-	uint64_t pos = rx->pos;
-	uint64_t offset = pos & rx->mask;
-	const unsigned char *at = rx->data + offset;
+	const unsigned char *at = rx->at, *next;
 	/* A1 pairs with R1 in weir_tx_try_write(), publish(). */
 	uint64_t header = weir_load_acquire64((const struct weir_a64 *)
 					      (const void *)at);
-	uint64_t len = header >> WEIR_LEN_SHIFT;
-	uint64_t record = weir_priv_record_size(len);
+	size_t len = size;
+	uintptr_t end;
 
-	/* The length was read once and is the peer's word: it must end before
-	   the data does; mask + 1 is the capacity. */
-	if (WEIR_UNLIKELY((header & WEIR_KIND_MASK) != rx->kind ||
-			  len > size || record > rx->mask + 1 - offset))
+	/* The length was read once and is the peer's word. A size that the
+	   compiler knows is compared with it as it is: then nothing that
+	   follows waits for the load. */
+	if (!WEIR_PRIV_WITHIN(size, WEIR_PRIV_MAX_LEAST) ||
+	    header != ((uint64_t)size << WEIR_LEN_SHIFT | WEIR_KIND_RECORD)) {
+		if (WEIR_UNLIKELY((header & WEIR_KIND_MASK) !=
+					  WEIR_KIND_RECORD ||
+				  header >> WEIR_LEN_SHIFT > size))
+			return weir_priv_rx_read(rx, data, size);
+		len = (size_t)(header >> WEIR_LEN_SHIFT);
+	}
+	/* As a number, which may wrap where pointers have 32 bits. */
+	end = (uintptr_t)at + (uintptr_t)weir_priv_record_size(len);
+	if (WEIR_UNLIKELY(end > (uintptr_t)rx->limit ||
+			  (sizeof(end) < 8 && end <= (uintptr_t)at)))
 		return weir_priv_rx_read(rx, data, size);
-	if (len)
-		memcpy(data, at + WEIR_RECORD_HEADER, (size_t)len);
-	pos += record;
-	rx->pos = pos;
+	next = at + weir_priv_record_size(len);
+	/* with no room there is no length, which a compiler does not see */
+	if (len && !WEIR_PRIV_WITHIN(size, 0))
+		memcpy(data, at + WEIR_RECORD_HEADER, len);
+	rx->at = next;
 	/* R2 pairs with A2 in room(): the copy above before the room
 	   is the producer's. */
-	weir_store_release64(&rx->mine->position, pos);
+	weir_store_release64(&rx->mine->position, (uintptr_t)next + rx->bias);
 	rx->messages++;
 	rx->bytes += len;
 	/* relaxed: a counter, read by tools */
@@ -106,8 +113,15 @@ WEIR_INLINE ssize_t weir_rx_try_read(struct weir_rx *rx, void *data,
  * The same, waiting for a message, until deadline.
  * Returns also: -ETIMEDOUT; with WEIR_NOWAIT -EAGAIN.
  */
-WEIR_API ssize_t weir_rx_read(struct weir_rx *rx, void *data, size_t size,
-			      int64_t deadline);
+WEIR_INLINE ssize_t weir_rx_read(struct weir_rx *rx, void *data, size_t size,
+				 int64_t deadline)
+{
+	ssize_t n = weir_rx_try_read(rx, data, size);
+
+	if (WEIR_LIKELY(n != -EAGAIN) || deadline == WEIR_NOWAIT)
+		return n;
+	return weir_priv_rx_read_wait(rx, data, size, deadline);
+}
 
 /*
  * Up to n messages into v (data and size in, len out); waits for the first

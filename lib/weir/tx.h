@@ -5,7 +5,7 @@
  * weir-memory(7).
  *
  * The inlines handle layout 1 while the room known to this side lasts; all
- * else is the library's: it sets left to 0 to be called.
+ * else is the library's: it sets limit to NULL to be called.
  */
 #ifndef WEIR_TX_H
 #define WEIR_TX_H
@@ -28,51 +28,58 @@ struct weir_end;
 struct weir_tx {
 	/* private; what each message changes stands apart, so that no
 	   compiler joins two stores that are loaded one by one */
-	uint64_t pos;		/* of the next record */
-	unsigned char *data;
-	uint64_t left;		/* bytes that a record there may take, as known
-				   here, in one piece, next header aside */
-	uint64_t mask;
+	unsigned char *at;	/* where the next header goes */
+	unsigned char *limit;	/* and the last place where the header after it
+				   may; NULL: the library is to be called */
 	uint64_t messages;
-	uint64_t max;		/* the longest message */
+	uint64_t bias;		/* a position less the address it stands at */
 	uint64_t bytes;
 	struct weir_half *mine;
 	struct weir_a64 *counters; /* of the half, or where nobody looks */
 	const struct weir_a32 *peer_waiting;
+	uint64_t max;		/* the longest message */
+	uint64_t pos;		/* of the next record, reserved ones included;
+				   kept by the library */
+	unsigned char *data;
+	uint64_t mask;
 	uint32_t rung;		/* the last waiting word rung for */
 	uint32_t fence;		/* so often yet F1 is a real fence */
 	struct weir_end *end;
-	uint64_t reserved[5];
+	uint64_t reserved[4];
 };
+
+/* What even the smallest ring takes. */
+#define WEIR_PRIV_MAX_LEAST 2040u
+/* From here on the library chooses how to copy. */
+#define WEIR_PRIV_LARGE 1024u
 
 WEIR_BEGIN
 
 /* Private to the inlines: what they do not handle. */
 WEIR_API int weir_priv_tx_write(struct weir_tx *tx, const void *data,
 				size_t len);
+WEIR_API int weir_priv_tx_write_wait(struct weir_tx *tx, const void *data,
+				     size_t len, int64_t deadline);
+WEIR_API void weir_priv_tx_copy(struct weir_tx *tx, void *to, const void *from,
+				size_t len);
 WEIR_API void weir_priv_tx_wake(struct weir_tx *tx, uint32_t waiting);
-WEIR_API void weir_priv_tx_unfence(struct weir_tx *tx);
 
 /*
- * F1, and the decision to wake: a system call only if the consumer says it
- * sleeps and this sleep was not rung for. Returning early loses no wake: the
- * consumer stores its waiting word, F2, and then looks at the ring, so if the
- * load below reads a word from before that store, the consumer's look comes
- * after our publication. A word equal to the last one rung for is a sleeper
- * whose doorbell has changed since it took it.
+ * The decision to wake: a system call only if the consumer says it sleeps and
+ * this sleep was not rung for. Returning early loses no wake: the consumer
+ * stores its waiting word, F2, and then looks at the ring, so if the load below
+ * reads a word from before that store, the consumer's look comes after our
+ * publication. A word equal to the last one rung for is a sleeper whose
+ * doorbell has changed since it took it.
+ *
+ * F1 is before this: where it is a real fence, in the library, which leaves no
+ * room to the inlines until it is over; else the compiler's.
  */
 WEIR_LOCAL_INLINE void weir_priv_tx_notify(struct weir_tx *tx)
 {
 	uint32_t waiting;
 
-	/* F1 pairs with F2 in weir_end_announce(): forbids that the consumer
-	   misses the message and this side misses the sleeper. */
-	if (tx->fence) {
-		weir_fence_seq_cst();
-		if (!--tx->fence)
-			weir_priv_tx_unfence(tx);
-	}
-	/* a fence of the compiler alone, where the run of fences is over */
+	/* F1, where it is the compiler's alone */
 	weir_fence_compiler();
 	/* relaxed: F1 orders it; what is done with it needs no other data */
 	waiting = weir_load_relaxed32(tx->peer_waiting);
@@ -90,27 +97,34 @@ WEIR_LOCAL_INLINE void weir_priv_tx_notify(struct weir_tx *tx)
 WEIR_INLINE int weir_tx_try_write(struct weir_tx *tx, const void *data,
 				  size_t len)
 {
-	uint64_t size = weir_priv_record_size(len);
-	uint64_t pos = tx->pos;
-	unsigned char *at = tx->data + (pos & tx->mask);
+	unsigned char *at = tx->at;
+	unsigned char *next;
+	uintptr_t end;
 
-	if (WEIR_UNLIKELY(len > tx->max || size > tx->left))
+	/* The record and the header behind it are in one piece and free. */
+	if (WEIR_UNLIKELY(!WEIR_PRIV_WITHIN(len, WEIR_PRIV_MAX_LEAST) &&
+			  len > tx->max))
 		return weir_priv_tx_write(tx, data, len);
-	if (len)
+	/* As a number, which may wrap where pointers have 32 bits. */
+	end = (uintptr_t)at + (uintptr_t)weir_priv_record_size(len);
+	if (WEIR_UNLIKELY(end > (uintptr_t)tx->limit ||
+			  (sizeof(end) < 8 && end < (uintptr_t)at)))
+		return weir_priv_tx_write(tx, data, len);
+	next = at + weir_priv_record_size(len);
+	if (len >= WEIR_PRIV_LARGE)
+		weir_priv_tx_copy(tx, at + WEIR_RECORD_HEADER, data, len);
+	else if (len)
 		memcpy(at + WEIR_RECORD_HEADER, data, len);
-	pos += size;
 	/* relaxed: R1 below orders it before this header */
-	weir_store_relaxed64((struct weir_a64 *)(void *)
-			     (tx->data + (pos & tx->mask)), 0);
+	weir_store_relaxed64((struct weir_a64 *)(void *)next, 0);
 	/* R1 pairs with A1 in weir_rx_try_read(), header_at(). Publishes:
 	   the payload and the zero behind it. */
 	weir_store_release64((struct weir_a64 *)(void *)at,
 			     (uint64_t)len << WEIR_LEN_SHIFT |
 			     WEIR_KIND_RECORD);
-	tx->pos = pos;
-	tx->left -= size;
+	tx->at = next;
 	/* R7 pairs with A7 in weir_tx_start(): headers before the position. */
-	weir_store_release64(&tx->mine->position, pos);
+	weir_store_release64(&tx->mine->position, (uintptr_t)next + tx->bias);
 	tx->messages++;
 	tx->bytes += len;
 	/* relaxed: a counter, read by tools */
@@ -125,8 +139,15 @@ WEIR_INLINE int weir_tx_try_write(struct weir_tx *tx, const void *data,
  * The same, waiting until there is room, until deadline.
  * Returns also: -ETIMEDOUT; with WEIR_NOWAIT -EAGAIN.
  */
-WEIR_API int weir_tx_write(struct weir_tx *tx, const void *data, size_t len,
-			   int64_t deadline);
+WEIR_INLINE int weir_tx_write(struct weir_tx *tx, const void *data, size_t len,
+			      int64_t deadline)
+{
+	int r = weir_tx_try_write(tx, data, len);
+
+	if (WEIR_LIKELY(r != -EAGAIN) || deadline == WEIR_NOWAIT)
+		return r;
+	return weir_priv_tx_write_wait(tx, data, len, deadline);
+}
 
 /* One message of n pieces (their data and len). Otherwise as weir_tx_write. */
 WEIR_API int weir_tx_writev(struct weir_tx *tx, const struct weir_buf *v,

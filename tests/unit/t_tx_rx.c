@@ -380,7 +380,8 @@ static void batch_until_the_deadline_on(struct t_pair *pair)
 	for (i = 0; i < BATCH; i++)
 		v[i] = (struct weir_buf){ batch_data[i], 0, 120 };
 	n = weir_tx_write_batch(pair->tx, v, BATCH, weir_after(T_MS));
-	T_IS(n, (CAPACITY - 8) / 128);
+	/* as one run, which has one header of two words */
+	T_IS(n, (CAPACITY - 8 - 16) / 120);
 	T_IS(weir_tx_write_batch(pair->tx, v, BATCH, weir_after(T_MS)),
 	     -ETIMEDOUT);
 	T_IS(weir_tx_write_batch(pair->tx, v, BATCH, WEIR_NOWAIT), -EAGAIN);
@@ -701,7 +702,7 @@ static void deadlines_with_data_on(struct t_pair *pair)
 }
 EACH_KIND(deadlines_with_data)
 
-/* Not before the deadline, and not long after it, with and without spin. */
+/* Not before the deadline, and not never, with and without spin. */
 START_TEST(deadlines_are_kept)
 {
 	static const int32_t spin[] = { 0, -1, 50, INT32_MAX };
@@ -719,7 +720,7 @@ START_TEST(deadlines_are_kept)
 					  begin + 10 * T_MS), -ETIMEDOUT);
 			end = weir_now();
 			T_ASSERT(end >= begin + 10 * T_MS);
-			T_ASSERT(end < begin + 2 * T_SECOND);
+			T_ASSERT(end < begin + T_HANG);
 			while (!send_one(pair.tx, 1000, 1))
 				;
 			begin = weir_now();
@@ -727,7 +728,7 @@ START_TEST(deadlines_are_kept)
 					   begin + 10 * T_MS), -ETIMEDOUT);
 			end = weir_now();
 			T_ASSERT(end >= begin + 10 * T_MS);
-			T_ASSERT(end < begin + 2 * T_SECOND);
+			T_ASSERT(end < begin + T_HANG);
 			t_pair_close(&pair);
 		}
 	}

@@ -38,6 +38,9 @@
 #include <weir.h>
 
 #define X_SECOND INT64_C(1000000000)
+/* For waits that end by themselves: long enough for any machine, busy or
+   emulated; only a hang lasts as long. */
+#define X_HANG (20 * X_SECOND)
 
 /* A sanitizer's build is slower; the watchdog and the counts know. */
 #if defined(__SANITIZE_THREAD__)
@@ -148,8 +151,14 @@ void x_signal(const struct x_peer *peer, int sig);
  */
 void x_asleep(pid_t pid, pid_t tid);
 int x_asleep_within(pid_t pid, pid_t tid, int64_t limit_ns);
-/* Until the process is stopped ('T'), or whatever state letter. */
-void x_state(pid_t pid, char state);
+/* Until it sleeps in that one: SYS_read, SYS_write or SYS_wait4. */
+void x_asleep_in(pid_t pid, pid_t tid, long call);
+/* Until no thread of these n processes, and none of this one but the caller, can
+   run: whatever one of them had begun is done. */
+void x_quiet(const struct x_peer *peers, int n);
+/* Until the process is stopped. The same, or 0: it has ended. */
+void x_stopped(pid_t pid);
+int x_stops(pid_t pid);
 pid_t x_tid(void);
 /* A moment between two looks at something; orders nothing. */
 void x_pause(void);

@@ -256,7 +256,7 @@ static void stop_asleep(const struct x_peer *p)
 {
 	x_asleep(p->pid, p->pid);
 	x_signal(p, SIGSTOP);
-	x_state(p->pid, 'T');
+	x_stopped(p->pid);
 }
 
 /* Five sends to a sleeping reader cost one call, five to one awake none. */
@@ -273,7 +273,7 @@ static uint64_t sends(const struct x_peer *caller, const struct x_peer *hand,
 	x_asleep(hand->pid, hand->pid);
 	x_step("the reader sleeps again");
 	x_signal(hand, SIGSTOP);
-	x_state(hand->pid, 'T');
+	x_stopped(hand->pid);
 	x_order(caller, 'P');
 	x_order(caller, first + 1);
 	x_hear_this(caller, (int64_t)sent + 10);
