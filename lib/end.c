@@ -30,10 +30,13 @@ int weir_end_new(struct weir_end **out, const struct weir_end_place *place)
 	end->barrier = place->barrier;
 	end->spin_us = place->spin_us;
 	end->metrics = place->metrics;
-	end->sleep = end->wake = end->poke = nowhere;
+	end->sleep = end->wake = end->poke = end->byte = nowhere;
+	end->byte.way = WEIR_OS_SOCKET;
+	end->byte.say = !end->producer;
+	end->byte.hear = !!end->producer;
+	end->door = &end->own_door;
 	end->lock = WEIR_HANDLE_NONE;
 	end->asleep = WEIR_ASLEEP_WORD;
-	end->alone = weir_os()->cpus() < 2;
 	if (end->producer) {
 		end->side.tx = (struct weir_tx){
 			.data = place->data,
@@ -92,9 +95,9 @@ int weir_end_start(struct weir_end *end)
 	   writes it. */
 	weir_store_release32(&mine->claims,
 			     weir_load_relaxed32(&mine->claims) + 1);
-	/* F1 pairs with F2 in sleep_once(), as after a publication. */
+	/* F1 pairs with F2 in weir_end_announce(), as after a publication. */
 	weir_fence_seq_cst();
-	weir_end_ring(end);
+	weir_end_ring_any(end);
 	return 0;
 }
 
@@ -184,12 +187,15 @@ int weir_end_cancel(struct weir_end *end)
 void weir_end_close(struct weir_end *end)
 {
 	if (end->broken != -EINVAL) {
+		if (end->guest)
+			end->guest->leave(end->guest);
 		/* R5 pairs with A5 in weir_end_departed(): all that was
 		   published before "closed". */
 		weir_store_release32(&end->mine->state, WEIR_STATE_CLOSED);
-		/* F1 pairs with F2 in sleep_once(), as after publishing. */
+		/* F1 pairs with F2 in weir_end_announce(), as after
+		   publishing. */
 		weir_fence_seq_cst();
-		weir_end_ring(end);
+		weir_end_ring_any(end);
 		if (end->watched)
 			weir_os()->unwatch(&end->watch);
 		weir_fork_remove(end);
@@ -203,6 +209,7 @@ void weir_end_free(struct weir_end *end)
 {
 	if (!end)
 		return;
+	weir_arm_free(end);
 	free(end);
 }
 

@@ -2,13 +2,14 @@
 /*
  * Ends that are held stay the parent's: in a forked child every call on them
  * answers -EINVAL, and the child drops its copies of the descriptors that
- * would hide the parent's death. The backend calls the three functions below
+ * would hide the parent's death. The backend calls the last three functions
  * around a fork.
  */
 #include "internal.h"
 
 static struct weir_lock lock;
 static struct weir_end *ends;
+static struct weir_fork *things;
 
 void weir_fork_add(struct weir_end *end)
 {
@@ -31,12 +32,33 @@ void weir_fork_remove(struct weir_end *end)
 	weir_lock_drop(&lock);
 }
 
-void weir_fork_prepare(void)
+void weir_fork_add_thing(struct weir_fork *thing)
+{
+	weir_lock_take(&lock);
+	thing->next = things;
+	things = thing;
+	weir_lock_drop(&lock);
+}
+
+void weir_fork_remove_thing(struct weir_fork *thing)
+{
+	struct weir_fork **at;
+
+	weir_lock_take(&lock);
+	for (at = &things; *at; at = &(*at)->next)
+		if (*at == thing) {
+			*at = thing->next;
+			break;
+		}
+	weir_lock_drop(&lock);
+}
+
+void weir_fork_hold(void)
 {
 	weir_lock_take(&lock);
 }
 
-void weir_fork_parent(void)
+void weir_fork_release(void)
 {
 	weir_lock_drop(&lock);
 }
@@ -59,5 +81,7 @@ void weir_fork_child(void (*drop)(weir_handle handle))
 			}
 	}
 	ends = NULL;
+	for (; things; things = things->next)
+		things->child(things, drop);
 	weir_lock_drop(&lock);
 }

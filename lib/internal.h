@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "os.h"
+#include "spin.h"
 #include "weir.h"
 
 /* os.c: the table in use, and what it can do. */
@@ -52,6 +53,25 @@ void weir_layout_write(void *base, uint64_t size,
 int weir_layout_check(struct weir_geometry *geometry, const void *base,
 		      uint64_t size);
 uint64_t weir_layout_max_message(uint64_t capacity);
+
+/*
+ * door.c: where threads of this process that have news for an end call on
+ * whoever waits for it by other means than a sleep: a handle, a set.
+ */
+struct weir_guest {
+	/* Under the door's lock; may lock and wake, must not wait. */
+	void (*knock)(struct weir_guest *guest);
+	/* The end's own thread is about to wait in another way. */
+	void (*disturb)(struct weir_guest *guest);
+	/* The end closes. */
+	void (*leave)(struct weir_guest *guest);
+};
+struct weir_door {
+	struct weir_lock lock;
+	struct weir_guest *guest;
+};
+void weir_door_set(struct weir_door *door, struct weir_guest *guest);
+void weir_door_knock(struct weir_door *door);
 
 /*
  * Where a consumer stands: before a header, or, while pos < run_end, before a
@@ -103,12 +123,18 @@ struct weir_end {
 	struct weir_spot sleep;	 /* where this end sleeps */
 	struct weir_spot wake;	 /* where the peer sleeps */
 	struct weir_spot poke;	 /* wakes this end from within this process */
+	struct weir_spot byte;	 /* where the peer sleeps on a descriptor */
+	struct weir_door *door;	 /* who else waits for this end, */
+	struct weir_door *peer_door; /* private ring: for the other one */
+	struct weir_door own_door;
 	uint32_t asleep;	 /* WEIR_ASLEEP_WORD or _DESCRIPTOR */
 	int one_word;		 /* own and the bell are one: private rings */
 	int barrier;		 /* membarrier is agreed; 2: of all processes */
 	struct weir_end *sibling; /* the other end of a connection, or NULL */
+	struct weir_end *mate;	 /* the same for a stream of two threads */
 
 	/* written by any thread of this process */
+	struct weir_lock bytes;	 /* producer: who takes from the socket */
 	struct weir_a32 own;
 	struct weir_a32 cancelled;
 	struct weir_a32 gone;	 /* the peer died, */
@@ -116,6 +142,10 @@ struct weir_end {
 
 	/* written by the thread that uses the end */
 	uint32_t waiting;	 /* the last waiting word */
+	struct weir_guest *guest; /* as at the door: a set, or a handle */
+	struct weir_arm *arm;	 /* arm.c: the handle, once asked for */
+	uint64_t waitv[6];	 /* linux/uring_wait.c: the kernel reads it */
+	int no_uring;		 /* and this: it has refused */
 	int sticky;		 /* -EPIPE or -EOWNERDEAD, until data or room */
 	int broken;		 /* -EPROTO or, in a forked child, -EINVAL */
 	uint64_t need;		 /* producer: consumer's position wanted */
@@ -132,8 +162,9 @@ struct weir_end {
 	uint64_t want;		 /* producer: record size that is waited for */
 	uint64_t part;		 /* consumer: taken of a message by read_exact */
 	int32_t spin_us;
-	int alone;		 /* one CPU: spinning keeps the peer off it */
-	int64_t usual_wait;	 /* ns, a running mean */
+	struct weir_spin spin;	 /* spin_us 0: what waits have taught */
+	int spin_begun;		 /* it has been set up */
+	int64_t last_wait;	 /* ns; -1: none that is not learnt from */
 	struct weir_lag lag;
 	struct weir_copy copy[WEIR_COPY_CLASSES];
 	int metrics;
@@ -179,11 +210,31 @@ int weir_end_departed(struct weir_end *end);
 void weir_end_count(struct weir_end *end, enum weir_counter which, uint64_t n);
 int weir_end_info(const struct weir_end *end, struct weir_ring_info *info);
 
+/* arm.c: handles. */
+int weir_end_handle(struct weir_end *end, weir_handle *handle);
+int weir_end_arm(struct weir_end *end, int (*look)(struct weir_end *end));
+int weir_end_armed(const struct weir_end *end);
+void weir_end_disarm(struct weir_end *end);
+void weir_arm_free(struct weir_end *end);
+
+/* set.c */
+extern unsigned int weir_set_words_max;
+
 /* park.c: the sleep and the wake. */
 #define WEIR_FENCED_RUN 64u /* see weir_end_unfence() */
+struct weir_nap {		/* what a sleep compares */
+	uint32_t bell;		/* the peer's doorbell */
+	uint32_t own;		/* end->own */
+};
 int weir_end_wait(struct weir_end *end, int (*look)(struct weir_end *end),
 		  int64_t deadline);
-void weir_end_ring(struct weir_end *end);
+int weir_end_announce(struct weir_end *end, int (*look)(struct weir_end *end),
+		      uint32_t way, struct weir_nap *nap);
+void weir_end_settle(struct weir_end *end);
+void weir_end_ring(struct weir_end *end, uint32_t waiting);
+void weir_end_ring_any(struct weir_end *end);
+int weir_end_take_bytes(struct weir_end *end);
+void weir_end_pass_on(struct weir_end *end);
 uint32_t weir_end_fence(struct weir_end *end);
 uint32_t weir_end_unfence(struct weir_end *end);
 void weir_end_poke(struct weir_end *end);
@@ -191,6 +242,9 @@ void weir_end_poke(struct weir_end *end);
 /* tx.c, rx.c */
 int weir_tx_start(struct weir_end *end);
 int weir_rx_start(struct weir_end *end);
+int weir_tx_look(struct weir_end *end);	/* for end->want bytes of record */
+int weir_tx_want(struct weir_tx *tx, size_t len);
+int weir_rx_look(struct weir_end *end);
 ssize_t weir_rx_take_part(struct weir_rx *rx, void *data, size_t size);
 
 /* ring.c */
@@ -201,11 +255,21 @@ void weir_ring_forget(struct weir_ring *ring, struct weir_end *end);
 int weir_stream_describe(const struct weir_stream *stream, int producer,
 			 struct weir_ring_info *info);
 
-/* fork.c: ends that a fork must not give to the child. */
+/*
+ * fork.c: ends, and other things, that a fork must not give to the child. No
+ * fork happens between hold and release.
+ */
+struct weir_fork {
+	void (*child)(struct weir_fork *thing,
+		      void (*drop)(weir_handle handle));
+	struct weir_fork *next;
+};
 void weir_fork_add(struct weir_end *end);
 void weir_fork_remove(struct weir_end *end);
-void weir_fork_prepare(void);
-void weir_fork_parent(void);
+void weir_fork_add_thing(struct weir_fork *thing);
+void weir_fork_remove_thing(struct weir_fork *thing);
+void weir_fork_hold(void);
+void weir_fork_release(void);
 void weir_fork_child(void (*drop)(weir_handle handle));
 
 /*
@@ -215,12 +279,54 @@ void weir_fork_child(void (*drop)(weir_handle handle));
 int weir_options_copy(void *known, size_t size, size_t least,
 		      const void *options);
 
+extern int64_t weir_listener_patience_ns;	/* changed by tests alone */
+
+/*
+ * listener.c, for set.c: a handle that becomes readable when there may be
+ * something to do, or NONE, and then the guest's door is knocked at, as after a
+ * cancel; 0 if accept would return a stream, -EAGAIN, or what it would answer.
+ */
+weir_handle weir_listener_pollable(struct weir_listener *listener);
+int weir_listener_look(struct weir_listener *listener);
+void weir_listener_guest(struct weir_listener *listener,
+			 struct weir_guest *guest);
+int weir_listener_has_guest(struct weir_listener *listener);
+
 /* handshake.c */
+enum weir_refusal {		/* on the wire; new ones before UNKNOWN */
+	WEIR_REFUSAL_NONE,
+	WEIR_REFUSAL_ORDER,	/* byte order */
+	WEIR_REFUSAL_VERSION,
+	WEIR_REFUSAL_WAY,
+	WEIR_REFUSAL_MEMORY,
+	WEIR_REFUSAL_SIZE,
+	WEIR_REFUSAL_HELLO,
+	WEIR_REFUSAL_UNSEALED,
+	WEIR_REFUSAL_USER,
+	WEIR_REFUSAL_DECLINED,
+	WEIR_REFUSAL_CLIENTS,
+	WEIR_REFUSAL_FULL,
+	WEIR_REFUSAL_SLOW,
+	WEIR_REFUSAL_CLOSING,
+	WEIR_REFUSAL_UNKNOWN,	/* a later version's */
+};
 struct weir_handshake {
 	/* in */
-	uint64_t capacity, size, capacity_max;
+	weir_handle socket;
+	uint64_t capacity_max;
+	int allow_unsealed, prefault;
+	int listens;		/* says nothing before the other has greeted */
+	struct weir_peer vouched; /* pid 0: not known; who is on the socket */
+	void *ctx;
+	/* Whether to talk to who; NULL: to anybody. */
+	enum weir_refusal (*admit)(struct weir_handshake *h);
+	/* Makes what follows, before the own greeting goes out. */
+	int (*make)(struct weir_handshake *h);
+	/* Makes the rest, which follows. */
+	int (*ready)(struct weir_handshake *h);
+	uint64_t capacity, size;
 	weir_handle memory;
-	int allow_unsealed, sealed, prefault;
+	int sealed;
 	/* out */
 	int words;		/* both sleep on words; else on the socket */
 	int barrier;
@@ -228,8 +334,38 @@ struct weir_handshake {
 	void *peer_base;
 	struct weir_geometry peer;
 	struct weir_peer who;
+	/* where it is */
+	unsigned int step;
+	enum weir_refusal refusal;
+	int error;
+	struct weir_message message;
+	uint64_t buffer[16];
 };
-int weir_handshake(struct weir_handshake *h, weir_handle socket,
-		   int64_t deadline);
+int weir_handshake_step(struct weir_handshake *h, int64_t deadline);
+void weir_handshake_refuse(struct weir_handshake *h, enum weir_refusal why);
+
+/*
+ * stream.c: a stream in the making. step() goes on where it stopped; 0: the
+ * stream is there, and the caller's. drop() ends one that is not.
+ */
+struct weir_crowd {		/* the clients of a listener */
+	struct weir_a32 holders, clients;
+};
+struct weir_meeting {
+	struct weir_stream *stream;
+	struct weir_stream_options options;
+	struct weir_handshake h;
+};
+int weir_stream_options_take(struct weir_stream_options *o,
+			     const struct weir_stream_options *given,
+			     uint32_t flags);
+int weir_meeting_begin(struct weir_meeting *m, weir_handle socket,
+		       const struct weir_stream_options *o);
+int weir_meeting_step(struct weir_meeting *m, int64_t deadline);
+void weir_meeting_drop(struct weir_meeting *m);
+void weir_stream_join(struct weir_stream *stream, struct weir_crowd *crowd);
+void weir_stream_hide(struct weir_stream *stream,
+		      void (*drop)(weir_handle handle));
+void weir_crowd_leave(struct weir_crowd *crowd);
 
 #endif

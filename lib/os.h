@@ -21,6 +21,26 @@ enum weir_os_way {
 	WEIR_OS_WORDS,	  /* on a shared word and a word of this process */
 	WEIR_OS_SEMAPHORE, /* on a process-shared semaphore in the memory */
 	WEIR_OS_SOCKET,	  /* on a connected socket and a pipe of one's own */
+	WEIR_OS_MANY,	  /* on up to WEIR_OS_BEDS words and one's own */
+	WEIR_OS_GATHER,	  /* on the handles of a gather */
+	WEIR_OS_OWN,	  /* wake alone: as LOCAL, whoever sleeps on it how */
+};
+
+#define WEIR_OS_BEDS 127
+struct weir_spot;
+struct weir_bed {		/* one of many words */
+	const struct weir_spot *spot; /* LOCAL, SHARED or WORDS */
+	uint32_t seen;
+};
+
+/* Many handles in one, each told by a number that is not 0. */
+struct weir_gather {
+	weir_handle handle;	/* readable while one is; else NONE: to be had
+				   by no handle on this system */
+	uint64_t ready[32];	/* out of sleep: who may be readable, */
+	unsigned int n;		/* so many of them */
+	weir_handle bell[2];
+	void *priv;		/* the backend's */
 };
 
 /* Where somebody sleeps, seen from the sleeper and from who wakes it. */
@@ -28,11 +48,21 @@ struct weir_spot {
 	enum weir_os_way way;
 	struct weir_a32 *word;	/* LOCAL, SHARED, WORDS */
 	void *semaphore;	/* SEMAPHORE: 64 bytes */
-	weir_handle socket;	/* SOCKET */
+	weir_handle socket;	/* SOCKET; NONE: the pipe alone */
 	weir_handle bell[2];	/* SOCKET: read and write end of the pipe */
+	unsigned char say;	/* SOCKET: the byte that a wake sends, */
+	unsigned char hear;	/* the one that is meant for this sleeper, */
+	unsigned char keep;	/* 1: take no other from the socket, */
+	unsigned char deaf;	/* 1: sleep on the pipe alone */
+	const struct weir_bed *beds; /* MANY */
+	size_t n_beds;
+	struct weir_gather *gather; /* GATHER */
 };
 
-#define WEIR_OS_SLEPT_TOOK 1 /* sleep: bytes were taken from the socket */
+/* What sleep says of a socket */
+#define WEIR_OS_SLEPT_BYTES 1 /* there may be bytes to take from it */
+#define WEIR_OS_SLEPT_TOOK 2 /* NOWAIT: bytes were taken, */
+#define WEIR_OS_SLEPT_LEFT 4 /* NOWAIT: others were left there */
 
 struct weir_facts {		/* of memory that somebody handed over */
 	uint64_t size;
@@ -43,14 +73,47 @@ struct weir_facts {		/* of memory that somebody handed over */
 	int named;		/* in this user's own directory of rings */
 };
 
+#define WEIR_FACTS_STRICT 1u /* -EPROTO unless it is sealed */
+
+struct weir_message {		/* of a handshake */
+	void *data;
+	size_t len, done;	/* done: what has gone, or come */
+	weir_handle memory, process; /* along with it, else NONE */
+	struct weir_peer *peer;	/* in: who sent it, unless NULL */
+};
+
+#define WEIR_PATH_MAX 108	/* what any system's socket address takes */
+
+struct weir_address {		/* of a listener */
+	const char *name;	/* a name, or a path with a slash */
+	weir_handle given;	/* listen: one that does so already, or NONE */
+	int backlog;
+	int everybody;		/* listen: other users may try, too */
+	/* out */
+	weir_handle socket;
+	uint32_t uid;		/* of this process */
+	struct weir_peer peer;	/* connect: who listens */
+	char path[WEIR_PATH_MAX]; /* listen: to be taken away, or empty */
+	uint64_t device, inode;
+};
+
+enum weir_socket {
+	WEIR_SOCKET_CONNECT,
+	WEIR_SOCKET_LISTEN,
+	WEIR_SOCKET_CLOSE,	/* of one that listens */
+};
+
 #define WEIR_MAP_READ_ONLY 1u
 #define WEIR_MAP_PREFAULT 2u
 #define WEIR_MAP_HUGE 4u
 
 /*
  * Something whose end somebody waits for: the socket of a connection, or the
- * claim of an end of a plain ring. gone() is called by a thread of the
- * library, at most once for each death, never after unwatch() has returned.
+ * claim of an end of a plain ring; or, with neither, the change of a word that
+ * some thread of the library sleeps on in place of the caller. gone() is
+ * called by a thread of the library, at most once for each death or change,
+ * never after unwatch() has returned. A nap that has ended keeps its seat until
+ * unwatch(); watch() once more begins the next.
  */
 struct weir_watch {
 	void (*gone)(struct weir_watch *watch, uint32_t claims);
@@ -59,14 +122,27 @@ struct weir_watch {
 	weir_handle memory;	/* plain ring */
 	unsigned int end;	/* plain ring: 0 producer, 1 consumer */
 	const struct weir_half *peer; /* plain ring: the half watched */
-	struct weir_spot spot;	/* plain ring: where a claim of it is rung */
+	struct weir_spot spot;	/* plain ring: where a claim of it is rung;
+				   nap: where to sleep */
+	uint32_t seen;		/* nap: while the word has this value */
 	struct weir_a32 own;	/* plain ring: rung to stop */
 	void *priv;		/* the backend's */
 	struct weir_watch *next; /* the backend's */
 };
 
+/* What WEIR_WAIT demands for the sleeps between processes. */
+enum weir_os_wait {
+	WEIR_OS_WAIT_AUTO,
+	WEIR_OS_WAIT_WAITV,	/* words, by futex_waitv(2) */
+	WEIR_OS_WAIT_SOCKET,	/* no words: sockets and semaphores */
+	WEIR_OS_WAIT_URING,	/* words, by io_uring */
+};
+
 /* What this process can have on this system, found by trying. */
 struct weir_ability {
+	enum weir_os_wait wait; /* given to probe, which says in the next */
+	int refused;	  /* 1: not to be had; constructors answer -ENOSYS */
+	int sockets;	  /* connections may sleep on their socket */
 	int words;	  /* sleep on two words: WEIR_OS_WORDS */
 	int shared;	  /* WEIR_OS_SHARED */
 	int semaphores;	  /* WEIR_OS_SEMAPHORE */
@@ -97,17 +173,23 @@ struct weir_os {
 			     const char *name);
 
 	/*
-	 * Gives the name to finished memory, so it appears whole or not at
-	 * all; memory WEIR_HANDLE_NONE: takes the name away.
+	 * Finished memory is given away: under the name, so it appears whole
+	 * or not at all; without one, sealed against shrinking and growing,
+	 * and for a connection against writers too. Memory WEIR_HANDLE_NONE:
+	 * takes the name away.
 	 */
-	int (*memory_name)(weir_handle memory, const char *name);
+	int (*memory_share)(weir_handle memory, const char *name,
+			    int connection);
 
-	/* By name, or if that is NULL a duplicate of given. */
+	/*
+	 * By name, or if that is NULL a duplicate of given; memory NULL: none
+	 * is made. Facts, unless NULL: what strange memory is, before anybody
+	 * maps it; -EPROTO: none. Strict: nothing is asked that the file system
+	 * of somebody else could answer late.
+	 */
 	int (*memory_open)(weir_handle *memory, const char *name,
-			   weir_handle given);
-
-	/* What strange memory is, before anybody maps it. -EPROTO: none. */
-	int (*memory_facts)(weir_handle memory, struct weir_facts *facts);
+			   weir_handle given, struct weir_facts *facts,
+			   uint32_t flags);
 
 	/* memory WEIR_HANDLE_NONE: private, zeroed. *page_size out. */
 	int (*memory_map)(void **base, weir_handle memory, uint64_t size,
@@ -115,9 +197,6 @@ struct weir_os {
 
 	/* What memory_map gave, all of it. */
 	void (*memory_unmap)(void *base, uint64_t size);
-
-	/* Against shrinking and growing; connection: against writers too. */
-	int (*memory_seal)(weir_handle memory, int connection);
 
 	/* Any handle that came from this table. */
 	void (*handle_close)(weir_handle handle);
@@ -128,13 +207,19 @@ struct weir_os {
 	 */
 	int (*claim)(weir_handle *lock, weir_handle memory, unsigned int end);
 
-	/* Makes what a spot needs: SEMAPHORE in its memory, SOCKET its bell. */
+	/*
+	 * Makes what a spot needs: SEMAPHORE in its memory, SOCKET its bell,
+	 * GATHER all of it.
+	 */
 	int (*spot_init)(struct weir_spot *spot);
 
 	/*
 	 * Sleeps while *spot->word == seen and *own == own_seen, or until
-	 * deadline. Returns 0, WEIR_OS_SLEPT_TOOK or -ETIMEDOUT; all mean: look
-	 * again. own NULL: there is no such word.
+	 * deadline. Returns >= 0 or -ETIMEDOUT; all mean: look again. own NULL:
+	 * there is no such word. MANY sleeps while no bed has changed. SOCKET
+	 * and NOWAIT: takes what is in the socket and the pipe, which any other
+	 * sleep leaves there. GATHER: until a handle has become readable or
+	 * the spot was woken.
 	 */
 	int (*sleep)(const struct weir_spot *spot, uint32_t seen,
 		     const struct weir_a32 *own, uint32_t own_seen,
@@ -143,21 +228,38 @@ struct weir_os {
 	/* Wakes up to n sleepers; returns how many, as far as it is known. */
 	int (*wake)(const struct weir_spot *spot, int n);
 
+	/*
+	 * Adds a handle to a gather, told by that number, or with number 0
+	 * takes it away; no handle: closes it all. Any thread, also while one
+	 * sleeps; a handle that was taken away may be told once more.
+	 */
+	int (*gather)(struct weir_gather *gather, weir_handle handle,
+		      uint64_t number);
+
 	/* A fence on every thread that runs and has asked for it (probe). */
 	void (*barrier)(int shared);
 
 	/*
-	 * One message of a handshake, all of it; memory goes along unless it is
-	 * WEIR_HANDLE_NONE, and then also a handle of this process where there
-	 * is such a thing. receive: handles that did not come are
-	 * WEIR_HANDLE_NONE; the peer is as the kernel tells it.
-	 * -EPIPE: the other side has gone.
+	 * A message of a handshake, out or in, all of it; after -EAGAIN or
+	 * -ETIMEDOUT another call goes on. Out: the memory goes along, and then
+	 * also a handle of this process where there is such a thing. In: the
+	 * peer is as the kernel tells it. -EPIPE: the other side has gone;
+	 * -EMFILE: it came, and handles were lost for want of room.
 	 */
-	int (*send)(weir_handle socket, const void *data, size_t len,
-		    weir_handle memory, int64_t deadline);
-	int (*receive)(weir_handle socket, void *data, size_t len,
-		       weir_handle *memory, weir_handle *process,
-		       struct weir_peer *peer, int64_t deadline);
+	int (*transfer)(weir_handle socket, struct weir_message *message,
+			int out, int64_t deadline);
+
+	/*
+	 * Connects to who listens there; -ECONNREFUSED: nobody does. Or listens
+	 * there, alone (-EADDRINUSE), in the place of one that has died. Or
+	 * ends that, and takes away the name if it is still that socket's.
+	 */
+	int (*socket)(struct weir_address *address, enum weir_socket what,
+		      int64_t deadline);
+
+	/* The next who has connected, or -EAGAIN; and who that is. */
+	int (*accept)(weir_handle *socket, weir_handle listening,
+		      struct weir_peer *peer);
 
 	/* unwatch hangs up, too, if it is a connection. */
 	int (*watch)(struct weir_watch *watch);

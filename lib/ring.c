@@ -21,6 +21,7 @@ struct weir_ring {
 	int32_t spin_us;
 	struct weir_lock lock;	/* of ends */
 	struct weir_end *ends[2]; /* [0] producer, [1] consumer */
+	struct weir_door doors[2]; /* private: of either end */
 };
 
 static int ring_new(struct weir_ring **out)
@@ -129,10 +130,8 @@ static int ring_share(struct weir_ring *ring, const char *name)
 {
 	int r;
 
-	if (name)
-		return weir_os()->memory_name(ring->memory, name);
-	r = weir_os()->memory_seal(ring->memory, 0);
-	return r == -ENOSYS ? 0 : r;
+	r = weir_os()->memory_share(ring->memory, name, 0);
+	return r == -ENOSYS && !name ? 0 : r;
 }
 
 static int check_options(const struct weir_ring_options *o)
@@ -214,19 +213,16 @@ static int check_facts(const struct weir_facts *facts)
 	return -EPROTO;
 }
 
-static int ring_adopt(struct weir_ring *ring)
+static int ring_adopt(struct weir_ring *ring, const struct weir_facts *facts)
 {
-	struct weir_facts facts;
 	int r;
 
-	r = weir_os()->memory_facts(ring->memory, &facts);
+	r = check_facts(facts);
 	if (!r)
-		r = check_facts(&facts);
-	if (!r)
-		r = ring_map(ring, facts.size);
+		r = ring_map(ring, facts->size);
 	if (!r)
 		r = weir_layout_check(&ring->geometry, ring->base,
-				      facts.size);
+				      facts->size);
 	if (r)
 		return r;
 	if (ring->geometry.way == WEIR_WAY_NONE ||
@@ -242,6 +238,7 @@ static int ring_adopt(struct weir_ring *ring)
 static int ring_take(struct weir_ring **out, const char *name,
 		     weir_handle given)
 {
+	struct weir_facts facts;
 	struct weir_ring *ring;
 	int r;
 
@@ -250,9 +247,9 @@ static int ring_take(struct weir_ring **out, const char *name,
 		r = ring_new(&ring);
 	if (r)
 		return r;
-	r = weir_os()->memory_open(&ring->memory, name, given);
+	r = weir_os()->memory_open(&ring->memory, name, given, &facts, 0);
 	if (!r)
-		r = ring_adopt(ring);
+		r = ring_adopt(ring, &facts);
 	if (r) {
 		ring_free(ring);
 		return r;
@@ -284,7 +281,7 @@ int weir_ring_unlink(const char *name)
 {
 	int r = weir_name_check(name);
 
-	return r ? r : weir_os()->memory_name(WEIR_HANDLE_NONE, name);
+	return r ? r : weir_os()->memory_share(WEIR_HANDLE_NONE, name, 0);
 }
 
 /* Where no lock of the kernel is to be had: once, by the state word. */
@@ -319,9 +316,13 @@ static void set_spots(struct weir_ring *ring, struct weir_end *end)
 	else if (ring->geometry.way == WEIR_WAY_SEMAPHORE)
 		way = WEIR_OS_SEMAPHORE;
 	end->one_word = way == WEIR_OS_LOCAL;
+	if (end->one_word) {
+		end->door = &ring->doors[!end->producer];
+		end->peer_door = &ring->doors[!!end->producer];
+	}
 	end->sleep.way = way;
 	end->wake.way = way;
-	end->poke.way = WEIR_OS_LOCAL;
+	end->poke.way = end->one_word ? WEIR_OS_LOCAL : WEIR_OS_OWN;
 	switch (way) {
 	case WEIR_OS_SEMAPHORE:
 		end->sleep.semaphore = mine->semaphores[0];

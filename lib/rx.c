@@ -237,7 +237,7 @@ static void fence(struct weir_rx *rx)
 {
 	if (!rx->fence)
 		return;
-	/* F1 pairs with F2 in sleep_once(): forbids that the producer
+	/* F1 pairs with F2 in weir_end_announce(): forbids that the producer
 	   misses the room and this side misses the sleeper. */
 	weir_fence_seq_cst();
 	if (!--rx->fence)
@@ -327,7 +327,7 @@ void weir_priv_rx_wake(struct weir_rx *rx, uint32_t waiting)
 	rx->rung = waiting;
 	rx->fence = weir_end_fence(rx->end);
 	rx->limit = NULL;
-	weir_end_ring(rx->end);
+	weir_end_ring(rx->end, waiting);
 }
 
 ssize_t weir_priv_rx_read(struct weir_rx *rx, void *data, size_t size)
@@ -351,7 +351,8 @@ ssize_t weir_priv_rx_read(struct weir_rx *rx, void *data, size_t size)
 	return (ssize_t)len;
 }
 
-static int look(struct weir_end *end)
+/* weir_end_wait() and others wait for a message with it. */
+int weir_rx_look(struct weir_end *end)
 {
 	uint64_t len;
 
@@ -360,7 +361,7 @@ static int look(struct weir_end *end)
 
 static int wait_message(struct weir_rx *rx, int64_t deadline)
 {
-	return weir_end_wait(rx->end, look, deadline);
+	return weir_end_wait(rx->end, weir_rx_look, deadline);
 }
 
 ssize_t weir_priv_rx_read_wait(struct weir_rx *rx, void *data, size_t size,
@@ -529,6 +530,18 @@ ssize_t weir_rx_take_part(struct weir_rx *rx, void *data, size_t size)
 	take(rx, len);
 	release(rx);
 	return (ssize_t)n;
+}
+
+int weir_rx_handle(struct weir_rx *rx, weir_handle *handle)
+{
+	return weir_end_handle(rx->end, handle);
+}
+
+int weir_rx_arm(struct weir_rx *rx)
+{
+	if (rx->end->part && !rx->end->broken)
+		return -EINVAL;
+	return weir_end_arm(rx->end, weir_rx_look);
 }
 
 int weir_rx_cancel(struct weir_rx *rx)

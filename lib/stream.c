@@ -11,9 +11,8 @@
 
 #define CAPACITY_USUAL ((uint64_t)256 << 10)
 #define PEER_CAPACITY_USUAL ((uint64_t)1 << 30)
-#define FLAGS_KNOWN                                                           \
-	(WEIR_RING_HUGE_PAGES | WEIR_RING_NO_PREFAULT |                       \
-	 WEIR_RING_NO_METRICS | WEIR_STREAM_ALLOW_UNSEALED)
+#define FLAGS_OF_RINGS                                                        \
+	(WEIR_RING_HUGE_PAGES | WEIR_RING_NO_PREFAULT | WEIR_RING_NO_METRICS)
 
 /* The two rings of a pair; the stream that is closed last lets them go. */
 struct pair {
@@ -35,14 +34,17 @@ struct weir_stream {
 	struct weir_end *ends[2];	/* [0] tx, [1] rx */
 	struct weir_watch watch;
 	int watched;
+	struct weir_crowd *crowd;	/* came by a listener: counted there */
 };
 
-static int take_options(struct weir_stream_options *o,
-			const struct weir_stream_options *given)
+/* flags: what is known besides those of rings. */
+int weir_stream_options_take(struct weir_stream_options *o,
+			     const struct weir_stream_options *given,
+			     uint32_t flags)
 {
 	int r = weir_options_copy(o, sizeof(*o), sizeof(*o), given);
 
-	if (!r && (o->flags & ~FLAGS_KNOWN || o->spin_us < -1))
+	if (!r && (o->flags & ~(FLAGS_OF_RINGS | flags) || o->spin_us < -1))
 		r = -EINVAL;
 	if (!r)
 		r = weir_layout_capacity(&o->capacity, o->capacity,
@@ -87,7 +89,7 @@ static int pair_new(struct pair **out, const struct weir_stream_options *o)
 		.size = sizeof(ring),
 		.capacity = o->capacity,
 		.flags = WEIR_RING_PRIVATE |
-			 (o->flags & ~WEIR_STREAM_ALLOW_UNSEALED),
+			 (o->flags & FLAGS_OF_RINGS),
 		.spin_us = o->spin_us,
 	};
 	struct pair *pair = calloc(1, sizeof(*pair));
@@ -128,6 +130,8 @@ static int pair_side(struct weir_stream **out, struct pair *pair, int side)
 	}
 	s->tx->end->lent = 1;
 	s->rx->end->lent = 1;
+	s->tx->end->mate = s->rx->end;
+	s->rx->end->mate = s->tx->end;
 	*out = s;
 	return 0;
 }
@@ -140,7 +144,7 @@ int weir_stream_pair(struct weir_stream *ends[2],
 	struct pair *pair;
 	int r;
 
-	r = take_options(&o, options);
+	r = weir_stream_options_take(&o, options, WEIR_STREAM_ALLOW_UNSEALED);
 	if (!r)
 		r = pair_new(&pair, &o);
 	if (r)
@@ -186,7 +190,7 @@ static int make_own(struct weir_stream *s, const struct weir_stream_options *o)
 	weir_layout_write(base, size, &wish);
 	r = weir_layout_check(&s->own, base, size);
 	/* Mapped first: the seal forbids every later writable mapping. */
-	return r ? r : weir_os()->memory_seal(s->memory, 1);
+	return r ? r : weir_os()->memory_share(s->memory, NULL, 1);
 }
 
 static struct weir_half *half(unsigned char *base, uint64_t offset)
@@ -201,19 +205,19 @@ static int set_spots(struct weir_stream *s, struct weir_end *end, int words)
 		half(s->peer_base, s->other.producer);
 	int r;
 
+	end->byte.socket = s->socket;
 	if (words) {
 		end->sleep.way = WEIR_OS_WORDS;
 		end->sleep.word = &peer->doorbell;
 		end->wake.way = WEIR_OS_WORDS;
 		end->wake.word = &end->mine->doorbell;
-		end->poke.way = WEIR_OS_LOCAL;
+		end->poke.way = WEIR_OS_OWN;
 		end->poke.word = &end->own;
 		return 0;
 	}
 	end->asleep = WEIR_ASLEEP_DESCRIPTOR;
-	end->wake.way = WEIR_OS_SOCKET;
-	end->wake.socket = s->socket;
-	end->sleep = end->wake;
+	end->wake = end->byte;
+	end->sleep = end->byte;
 	r = weir_os()->spot_init(&end->sleep);
 	if (r)
 		return r;
@@ -262,8 +266,10 @@ static void peer_gone(struct weir_watch *watch, uint32_t claims)
 	weir_end_gone(s->ends[1], claims);
 }
 
-static int start(struct weir_stream *s, int words,
-		 const struct weir_stream_options *o)
+/* All that may fail for want of something comes before the last word of the
+   handshake, so that the peer is told and does not take this for a death. */
+static int make_ends(struct weir_stream *s, int words,
+		     const struct weir_stream_options *o)
 {
 	int i, r;
 
@@ -274,6 +280,8 @@ static int start(struct weir_stream *s, int words,
 	}
 	s->ends[0]->sibling = s->ends[1];
 	s->ends[1]->sibling = s->ends[0];
+	for (i = 0; i < 2; i++)
+		weir_fork_add(s->ends[i]);
 	s->watch = (struct weir_watch){
 		.gone = peer_gone,
 		.socket = s->socket,
@@ -281,56 +289,119 @@ static int start(struct weir_stream *s, int words,
 		.memory = WEIR_HANDLE_NONE,
 	};
 	r = weir_os()->watch(&s->watch);
-	if (r)
-		return r;
-	s->watched = 1;
+	s->watched = !r;
+	return r;
+}
+
+/* After the handshake: this may put a byte into the socket. */
+static int start(struct weir_stream *s)
+{
+	int i, r;
+
 	for (i = 0; i < 2; i++) {
 		r = weir_end_start(s->ends[i]);
 		if (r)
 			return r;
 	}
-	for (i = 0; i < 2; i++)
-		weir_fork_add(s->ends[i]);
 	s->tx = &s->ends[0]->side.tx;
 	s->rx = &s->ends[1]->side.rx;
 	return 0;
 }
 
-static int connect_with(struct weir_stream *s, weir_handle socket,
-			const struct weir_stream_options *o, int64_t deadline)
+/* the making of a connection */
+
+static struct weir_meeting *meeting_of(struct weir_handshake *h)
 {
-	struct weir_handshake h = {
-		.capacity = o->capacity,
+	return (struct weir_meeting *)(void *)
+		((unsigned char *)h - offsetof(struct weir_meeting, h));
+}
+
+static int make(struct weir_handshake *h)
+{
+	struct weir_meeting *m = meeting_of(h);
+	struct weir_stream *s = m->stream;
+	int r;
+
+	r = make_own(s, &m->options);
+	h->sealed = !r;
+	h->capacity = s->own.capacity;
+	h->size = s->own.size;
+	h->memory = s->memory;
+	return r == -ENOSYS ? 0 : r;
+}
+
+/* What came from the other side is the stream's. */
+static void settle(struct weir_meeting *m)
+{
+	struct weir_stream *s = m->stream;
+
+	if (m->h.peer_process != WEIR_HANDLE_NONE)
+		s->process = m->h.peer_process;
+	m->h.peer_process = WEIR_HANDLE_NONE;
+	s->peer_base = m->h.peer_base;
+	s->other = m->h.peer;
+	s->peer = m->h.who;
+	s->barrier = m->h.barrier;
+	/* The mapping stays; the peer's descriptor need not. */
+	if (m->h.peer_memory != WEIR_HANDLE_NONE)
+		weir_os()->handle_close(m->h.peer_memory);
+	m->h.peer_memory = WEIR_HANDLE_NONE;
+}
+
+static int ready(struct weir_handshake *h)
+{
+	struct weir_meeting *m = meeting_of(h);
+
+	settle(m);
+	return make_ends(m->stream, h->words, &m->options);
+}
+
+/* The socket is the meeting's from now on, also after an error. */
+int weir_meeting_begin(struct weir_meeting *m, weir_handle socket,
+		       const struct weir_stream_options *o)
+{
+	int r;
+
+	m->options = *o;
+	m->h = (struct weir_handshake){
+		.socket = socket,
 		.capacity_max = o->peer_capacity_max,
 		.allow_unsealed = !!(o->flags & WEIR_STREAM_ALLOW_UNSEALED),
 		.prefault = !(o->flags & WEIR_RING_NO_PREFAULT),
+		.make = make,
+		.ready = ready,
+		.memory = WEIR_HANDLE_NONE,
 		.peer_memory = WEIR_HANDLE_NONE,
 		.peer_process = WEIR_HANDLE_NONE,
-		.who = s->peer,
 	};
-	int r;
-
-	r = weir_os()->memory_open(&s->socket, NULL, socket);
-	if (!r) {
-		r = make_own(s, o);
-		h.sealed = !r;
-		if (r == -ENOSYS)
-			r = 0;
-	}
-	if (r)
+	r = stream_new(&m->stream);
+	if (r) {
+		weir_os()->handle_close(socket);
 		return r;
-	h.size = s->own.size;
-	h.memory = s->memory;
-	r = weir_handshake(&h, s->socket, deadline);
-	s->process = h.peer_process;
-	s->peer_base = h.peer_base;
-	s->other = h.peer;
-	s->peer = h.who;
-	s->barrier = h.barrier;
-	/* The mapping stays; the peer's descriptor need not. */
-	if (h.peer_memory != WEIR_HANDLE_NONE)
-		weir_os()->handle_close(h.peer_memory);
-	return r ? r : start(s, h.words, o);
+	}
+	m->stream->socket = socket;
+	m->stream->flags = o->flags;
+	m->h.who = m->stream->peer;
+	return 0;
+}
+
+int weir_meeting_step(struct weir_meeting *m, int64_t deadline)
+{
+	int r = 0;
+
+	if (!m->h.listens && m->h.memory == WEIR_HANDLE_NONE)
+		r = make(&m->h);
+	if (!r)
+		r = weir_handshake_step(&m->h, deadline);
+	return r ? r : start(m->stream);
+}
+
+/* Also after the last step has failed. */
+void weir_meeting_drop(struct weir_meeting *m)
+{
+	settle(m);
+	weir_stream_close(m->stream);
+	m->stream = NULL;
 }
 
 int weir_stream_attach(struct weir_stream **stream, weir_handle socket,
@@ -338,22 +409,24 @@ int weir_stream_attach(struct weir_stream **stream, weir_handle socket,
 		       int64_t deadline)
 {
 	struct weir_stream_options o;
-	struct weir_stream *s;
+	struct weir_meeting m;
+	weir_handle own;
 	int r;
 
-	r = take_options(&o, options);
+	r = weir_stream_options_take(&o, options, WEIR_STREAM_ALLOW_UNSEALED);
 	if (!r && socket == WEIR_HANDLE_NONE)
 		r = -EINVAL;
 	if (!r)
-		r = stream_new(&s);
+		r = weir_os()->memory_open(&own, NULL, socket, NULL, 0);
+	if (!r)
+		r = weir_meeting_begin(&m, own, &o);
 	if (r)
 		return r;
-	s->flags = o.flags;
-	r = connect_with(s, socket, &o, deadline);
+	r = weir_meeting_step(&m, deadline);
 	if (r)
-		weir_stream_close(s);
+		weir_meeting_drop(&m);
 	else
-		*stream = s;
+		*stream = m.stream;
 	return r;
 }
 
@@ -428,6 +501,11 @@ int weir_stream_peer(const struct weir_stream *stream, struct weir_peer *peer)
 	return 0;
 }
 
+int weir_stream_handle(struct weir_stream *stream, weir_handle *handle)
+{
+	return weir_end_handle(stream->rx->end, handle);
+}
+
 int weir_stream_cancel(struct weir_stream *stream)
 {
 	weir_tx_cancel(stream->tx);
@@ -450,7 +528,7 @@ int weir_stream_describe(const struct weir_stream *s, int producer,
 		.capacity = g->capacity,
 		.max_message = weir_layout_max_message(g->capacity),
 		.filled = producer ? mine - peer : peer - mine,
-		.flags = s->flags & ~WEIR_STREAM_ALLOW_UNSEALED,
+		.flags = s->flags & FLAGS_OF_RINGS,
 		.layout = WEIR_LAYOUT,
 		.page_size = s->page_size,
 	};
@@ -492,6 +570,36 @@ static void connection_close(struct weir_stream *s)
 	drop(s->memory);
 	drop(s->process);
 	drop(s->socket);
+	if (s->crowd) {
+		/* X21 (alone): a count */
+		weir_add_acq_rel32(&s->crowd->clients, -1u);
+		weir_crowd_leave(s->crowd);
+	}
+}
+
+void weir_crowd_leave(struct weir_crowd *crowd)
+{
+	/* X8 as in pair_drop(): the last one frees it. */
+	if (weir_add_acq_rel32(&crowd->holders, -1u) == 1)
+		free(crowd);
+}
+
+/* The clients of a listener are counted until they are closed, which may be
+   after the listener is. */
+void weir_stream_join(struct weir_stream *s, struct weir_crowd *crowd)
+{
+	/* X21 (alone): a count */
+	weir_add_acq_rel32(&crowd->holders, 1);
+	/* X21 (alone): the same */
+	weir_add_acq_rel32(&crowd->clients, 1);
+	s->crowd = crowd;
+}
+
+/* In a forked child: of a stream that is still being made. */
+void weir_stream_hide(struct weir_stream *s, void (*hide)(weir_handle handle))
+{
+	hide(s->socket);
+	s->socket = WEIR_HANDLE_NONE;
 }
 
 void weir_stream_close(struct weir_stream *s)

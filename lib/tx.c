@@ -178,7 +178,7 @@ static void fence(struct weir_tx *tx)
 {
 	if (!tx->fence)
 		return;
-	/* F1 pairs with F2 in sleep_once(): forbids that the consumer
+	/* F1 pairs with F2 in weir_end_announce(): forbids that the consumer
 	   misses the message and this side misses the sleeper. */
 	weir_fence_seq_cst();
 	if (!--tx->fence)
@@ -224,7 +224,7 @@ void weir_priv_tx_wake(struct weir_tx *tx, uint32_t waiting)
 	tx->rung = waiting;
 	tx->fence = weir_end_fence(tx->end);
 	tx->limit = NULL;
-	weir_end_ring(tx->end);
+	weir_end_ring(tx->end, waiting);
 }
 
 static int try_place(struct weir_tx *tx, size_t len, void **at)
@@ -267,16 +267,31 @@ int weir_priv_tx_write(struct weir_tx *tx, const void *data, size_t len)
 	return 0;
 }
 
-/* weir_end_wait() waits for room for end->want bytes of record. */
-static int look(struct weir_end *end)
+/* weir_end_wait() and others wait for room for end->want bytes of record. */
+int weir_tx_look(struct weir_end *end)
 {
+	catch_up(&end->side.tx);
 	return find_room(&end->side.tx, end->want);
+}
+
+/*
+ * For a wait that outlasts the call: what weir_tx_look() is to look for.
+ * Returns the errors that come before any question of room.
+ */
+int weir_tx_want(struct weir_tx *tx, size_t len)
+{
+	int r = refused(tx, len);
+
+	if (!r)
+		tx->end->want = weir_priv_record_size(len);
+	return r;
 }
 
 static int wait_room(struct weir_tx *tx, size_t len, int64_t deadline)
 {
 	tx->end->want = weir_priv_record_size(len);
-	return weir_end_wait(tx->end, look, deadline);
+	return weir_end_wait(tx->end, weir_tx_look,
+			     deadline);
 }
 
 int weir_priv_tx_write_wait(struct weir_tx *tx, const void *data, size_t len,
@@ -509,6 +524,25 @@ int weir_tx_wait(struct weir_tx *tx, size_t len, int64_t deadline)
 	catch_up(tx);
 	r = wait_room(tx, len, deadline);
 	if (!r)
+		set_limit(tx);
+	return r;
+}
+
+int weir_tx_handle(struct weir_tx *tx, weir_handle *handle)
+{
+	return weir_end_handle(tx->end, handle);
+}
+
+int weir_tx_arm(struct weir_tx *tx, size_t len)
+{
+	int r = weir_tx_want(tx, len);
+
+	if (r)
+		return r;
+	if (tx->end->open)
+		return -EINVAL;
+	r = weir_end_arm(tx->end, weir_tx_look);
+	if (r == 1)
 		set_limit(tx);
 	return r;
 }

@@ -82,7 +82,7 @@ static int make_shared(struct weir_waiter *w)
 		return r;
 	/* R6 pairs with A6 in weir_waiter_attach(): zeroes before the magic. */
 	weir_store_release64(&w->block->magic, WAITER_MAGIC);
-	r = weir_os()->memory_seal(w->memory, 0);
+	r = weir_os()->memory_share(w->memory, NULL, 0);
 	return r == -ENOSYS ? 0 : r;
 }
 
@@ -140,9 +140,7 @@ int weir_waiter_attach(struct weir_waiter **out, weir_handle handle)
 	w = waiter_new(0, 1);
 	if (!w)
 		return -ENOMEM;
-	r = weir_os()->memory_open(&w->memory, NULL, handle);
-	if (!r)
-		r = weir_os()->memory_facts(w->memory, &facts);
+	r = weir_os()->memory_open(&w->memory, NULL, handle, &facts, 0);
 	if (!r)
 		r = check(&facts);
 	if (!r)

@@ -11,7 +11,11 @@
  * sleeps; a waiting call spins for a while and then sleeps in the kernel.
  *
  * A stream (weir/stream.h) is a connection of two rings over any connected
- * local socket; each side can write only its own half of the memory.
+ * local socket; each side can write only its own half of the memory. A listener
+ * (weir/listener.h) gives streams to clients that connect to its name.
+ *
+ * A set (weir/set.h) waits for any of many; a handle (weir_rx_arm) lets a loop
+ * of the program's own wait.
  *
  * Who may call what: constructors, _cancel, _info and weir_ring_* calls: any
  * thread. A tx or an rx: one thread at a time. Every call returns >= 0 or a
@@ -50,6 +54,8 @@
 #include "weir/tx.h"
 #include "weir/rx.h"
 #include "weir/stream.h"
+#include "weir/listener.h"
+#include "weir/set.h"
 #include "weir/waiter.h"
 
 #endif

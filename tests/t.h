@@ -34,8 +34,10 @@
 
 #define T_MS ((int64_t)1000000)
 #define T_SECOND ((int64_t)1000000000)
-/* For waits that end by themselves: long enough for any machine. */
-#define T_SOON weir_after(20 * T_SECOND)
+/* For waits that end by themselves: long enough for any machine, busy or
+   emulated, and shorter than the limit of a test; only a hang lasts as long. */
+#define T_HANG (20 * T_SECOND)
+#define T_SOON weir_after(T_HANG)
 
 #define T_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -22,6 +22,13 @@ static uintptr_t numbers;
 static int poller = -1, stop = -1;
 static pthread_t thread;
 
+/* Copies of it may live on elsewhere; and who waits for the socket itself, a
+   handle, learns of a process that has died. */
+static void hang_up(const struct weir_watch *watch)
+{
+	shutdown(watch->socket, SHUT_RDWR);
+}
+
 static void report(uintptr_t number)
 {
 	struct weir_watch *watch;
@@ -31,6 +38,7 @@ static void report(uintptr_t number)
 		if ((uintptr_t)watch->priv == number) {
 			watch->priv = NULL;
 			watch->gone(watch, 0);
+			hang_up(watch);
 			break;
 		}
 	weir_lock_drop(&lock);
@@ -144,8 +152,7 @@ void weir_linux_unwatch_socket(struct weir_watch *watch)
 {
 	weir_lock_take(&life);
 	remove_watch(watch);
-	/* Copies of it may live on elsewhere: hang up. */
-	shutdown(watch->socket, SHUT_RDWR);
+	hang_up(watch);
 	weir_lock_drop(&life);
 }
 

@@ -6,7 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 
-#include "linux.h"
+#include "uring.h"
 
 static void drop(weir_handle handle)
 {
@@ -19,24 +19,56 @@ static void child(void)
 	if (weir_os_ability()->barrier)
 		weir_linux_barrier_child();
 	weir_linux_keeper_child();
+	weir_linux_uring_child();
+	weir_posix_nap_child();
 	weir_fork_child(drop);
+}
+
+static void probe_wait(struct weir_ability *can, int waitv)
+{
+	can->words = waitv;
+	can->sockets = 0;
+	switch (can->wait) {
+	case WEIR_OS_WAIT_WAITV:
+		can->refused = !waitv;
+		break;
+	case WEIR_OS_WAIT_SOCKET:
+		can->words = 0;
+		can->sockets = 1;
+		break;
+	case WEIR_OS_WAIT_URING:
+		can->words = !weir_linux_uring_usable();
+		can->refused = !can->words;
+		break;
+	default:
+		can->sockets = 1;
+	}
 }
 
 static void probe(struct weir_ability *can)
 {
-	pthread_atfork(weir_fork_prepare, weir_fork_parent, child);
-	can->words = weir_linux_can_waitv();
+	static const char *const wait[] = {
+		[WEIR_OS_WAIT_AUTO] = "",
+		[WEIR_OS_WAIT_WAITV] = ", WEIR_WAIT=waitv",
+		[WEIR_OS_WAIT_SOCKET] = ", WEIR_WAIT=socket",
+		[WEIR_OS_WAIT_URING] = ", WEIR_WAIT=uring",
+	};
+	int waitv = weir_linux_can_waitv();
+
+	pthread_atfork(weir_fork_hold, weir_fork_release, child);
+	probe_wait(can, waitv);
 	can->shared = 1;
 	can->semaphores = weir_posix_can_semaphore();
 	can->way_abi = weir_posix_way_abi();
 	can->barrier = weir_linux_can_barrier();
 	can->lock = weir_posix_can_lock();
 	can->seal = weir_posix_can_seal();
-	snprintf(can->text, sizeof(can->text), "linux: %s, %s, %s, %s",
-		 can->words ? "futex_waitv" : "no futex_waitv",
+	snprintf(can->text, sizeof(can->text), "linux: %s, %s, %s, %s, %s%s",
+		 waitv ? "futex_waitv" : "no futex_waitv",
+		 weir_linux_uring_allowed() ? "io_uring" : "no io_uring",
 		 can->barrier ? "membarrier" : "fences",
 		 can->lock ? "file locks" : "no file locks",
-		 can->seal ? "seals" : "no seals");
+		 can->seal ? "seals" : "no seals", wait[can->wait]);
 }
 
 static unsigned int cpus(void)
@@ -50,16 +82,20 @@ static unsigned int cpus(void)
 
 static int watch(struct weir_watch *w)
 {
-	return w->socket == WEIR_HANDLE_NONE ? weir_posix_watch_claim(w) :
-					       weir_linux_watch_socket(w);
+	if (w->socket != WEIR_HANDLE_NONE)
+		return weir_linux_watch_socket(w);
+	return w->memory != WEIR_HANDLE_NONE ? weir_posix_watch_claim(w) :
+					       weir_posix_watch_nap(w);
 }
 
 static void unwatch(struct weir_watch *w)
 {
-	if (w->socket == WEIR_HANDLE_NONE)
+	if (w->socket != WEIR_HANDLE_NONE)
+		weir_linux_unwatch_socket(w);
+	else if (w->memory != WEIR_HANDLE_NONE)
 		weir_posix_unwatch_claim(w);
 	else
-		weir_linux_unwatch_socket(w);
+		weir_posix_unwatch_nap(w);
 }
 
 static const struct weir_os weir_os_linux = {
@@ -68,20 +104,20 @@ static const struct weir_os weir_os_linux = {
 	.now = weir_posix_now,
 	.cpus = cpus,
 	.memory_create = weir_posix_memory_create,
-	.memory_name = weir_posix_memory_name,
+	.memory_share = weir_posix_memory_share,
 	.memory_open = weir_posix_memory_open,
-	.memory_facts = weir_posix_memory_facts,
 	.memory_map = weir_posix_memory_map,
 	.memory_unmap = weir_posix_memory_unmap,
-	.memory_seal = weir_posix_memory_seal,
 	.handle_close = weir_posix_close,
 	.claim = weir_posix_claim,
-	.spot_init = weir_posix_spot_init,
+	.spot_init = weir_linux_spot_init,
 	.sleep = weir_linux_sleep,
 	.wake = weir_linux_wake,
+	.gather = weir_linux_gather,
 	.barrier = weir_linux_barrier,
-	.send = weir_linux_send,
-	.receive = weir_linux_receive,
+	.transfer = weir_linux_transfer,
+	.socket = weir_posix_socket,
+	.accept = weir_posix_accept,
 	.watch = watch,
 	.unwatch = unwatch,
 };

@@ -17,20 +17,6 @@
 #define SYS_pidfd_send_signal 424
 #endif
 
-int weir_linux_send(weir_handle socket, const void *data, size_t len,
-		    weir_handle memory, int64_t deadline)
-{
-	int process = WEIR_HANDLE_NONE;
-	int r;
-
-	if (memory != WEIR_HANDLE_NONE)
-		process = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	r = weir_posix_send(socket, data, len, memory, process, deadline);
-	if (process != WEIR_HANDLE_NONE)
-		close(process);
-	return r;
-}
-
 /* Anything else would be polled for ever, or block there. */
 static int is_pidfd(int fd)
 {
@@ -38,17 +24,31 @@ static int is_pidfd(int fd)
 	       errno == EPERM || errno == ESRCH;
 }
 
-int weir_linux_receive(weir_handle socket, void *data, size_t len,
-		       weir_handle *memory, weir_handle *process,
-		       struct weir_peer *peer, int64_t deadline)
+static int put(weir_handle socket, struct weir_message *m, int64_t deadline)
 {
-	int r = weir_posix_receive(socket, data, len, memory, process, peer,
-				   deadline);
+	int r;
 
-	if (!r && process && *process != WEIR_HANDLE_NONE &&
-	    !is_pidfd(*process)) {
-		close(*process);
-		*process = WEIR_HANDLE_NONE;
+	m->process = WEIR_HANDLE_NONE;
+	if (m->memory != WEIR_HANDLE_NONE && !m->done)
+		m->process = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	r = weir_posix_transfer(socket, m, 1, deadline);
+	if (m->process != WEIR_HANDLE_NONE)
+		close(m->process);
+	m->process = WEIR_HANDLE_NONE;
+	return r;
+}
+
+int weir_linux_transfer(weir_handle socket, struct weir_message *m, int out,
+			int64_t deadline)
+{
+	int r;
+
+	if (out)
+		return put(socket, m, deadline);
+	r = weir_posix_transfer(socket, m, 0, deadline);
+	if (m->process != WEIR_HANDLE_NONE && !is_pidfd(m->process)) {
+		close(m->process);
+		m->process = WEIR_HANDLE_NONE;
 	}
 	return r;
 }

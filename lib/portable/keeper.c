@@ -57,6 +57,13 @@ static struct pollfd *gather(size_t *n, unsigned long *age)
 	return fds;
 }
 
+/* Copies of it may live on elsewhere; and who waits for the socket itself, a
+   handle, learns of a process that has died. */
+static void hang_up(const struct weir_watch *watch)
+{
+	shutdown(watch->socket, SHUT_RDWR);
+}
+
 /*
  * Nothing if the list is another one by now: a descriptor that was polled may
  * have gone, and its number be a new connection's. What ended is found again.
@@ -76,6 +83,7 @@ static void report(const struct pollfd *fds, size_t n, unsigned long age)
 				continue;
 			watch->priv = watch;
 			watch->gone(watch, 0);
+			hang_up(watch);
 		}
 	}
 	weir_lock_drop(&lock);
@@ -190,8 +198,7 @@ void weir_posix_unwatch_socket(struct weir_watch *watch)
 		tell(0);
 	else
 		finish();
-	/* Copies of it may live on elsewhere: hang up. */
-	shutdown(watch->socket, SHUT_RDWR);
+	hang_up(watch);
 	weir_lock_drop(&life);
 }
 

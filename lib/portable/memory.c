@@ -158,7 +158,7 @@ int weir_posix_memory_create(weir_handle *memory, uint64_t size,
 	return 0;
 }
 
-int weir_posix_memory_name(weir_handle memory, const char *name)
+static int give_name(weir_handle memory, const char *name)
 {
 	int dir = weir_posix_names_dir();
 	char link[64];
@@ -178,47 +178,61 @@ int weir_posix_memory_name(weir_handle memory, const char *name)
 	return r;
 }
 
-int weir_posix_memory_open(weir_handle *memory, const char *name,
-			   weir_handle given)
+static int seal(weir_handle memory, int connection)
 {
-	int fd;
+#ifdef F_ADD_SEALS
+	int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
-	if (name) {
-		fd = weir_posix_names_file(name);
-		if (fd < 0)
-			return fd;
-	} else {
-		fd = fcntl(given, F_DUPFD_CLOEXEC, 0);
-		/* EINVAL: the limit on descriptors is 0 */
-		if (fd < 0)
-			return errno == EINVAL ? -EMFILE :
-						 weir_posix_error(errno);
-	}
-	*memory = fd;
-	return 0;
+	if (connection)
+		seals |= F_SEAL_FUTURE_WRITE;
+	if (!fcntl(memory, F_ADD_SEALS, seals))
+		return 0;
+	/* EINVAL: no seals there, or not this one; EPERM: sealed for good */
+	return errno == EINVAL || errno == EPERM ? -ENOSYS :
+						   weir_posix_error(errno);
+#else
+	(void)memory;
+	(void)connection;
+	return -ENOSYS;
+#endif
 }
 
-static void read_seals(int fd, struct weir_facts *facts)
+int weir_posix_memory_share(weir_handle memory, const char *name,
+			    int connection)
+{
+	return name ? give_name(memory, name) : seal(memory, connection);
+}
+
+/* 0: it is of a kind that has seals. */
+static int read_seals(int fd, struct weir_facts *facts)
 {
 #ifdef F_GET_SEALS
 	const int shape = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	int seals = fcntl(fd, F_GET_SEALS);
 
 	if (seals < 0)
-		return;
+		return -EPROTO;
 	facts->sealed = (seals & shape) == shape;
 	facts->write_sealed = !!(seals & (F_SEAL_FUTURE_WRITE | F_SEAL_WRITE));
+	return 0;
 #else
 	(void)fd;
 	(void)facts;
+	return -EPROTO;
 #endif
 }
 
-int weir_posix_memory_facts(weir_handle memory, struct weir_facts *facts)
+/* The seals first: only memory has them, and to ask costs no file system's
+   answer, which another user's may hold back as long as it likes. */
+static int read_facts(int memory, struct weir_facts *facts, uint32_t flags)
 {
 	struct stat st;
 
 	memset(facts, 0, sizeof(*facts));
+	if (read_seals(memory, facts) && flags & WEIR_FACTS_STRICT) {
+		weir_log(WEIR_LOG_ERROR, "refused: a descriptor without seals");
+		return -EPROTO;
+	}
 	if (fstat(memory, &st))
 		return weir_posix_error(errno);
 	if (!S_ISREG(st.st_mode)) {
@@ -231,8 +245,42 @@ int weir_posix_memory_facts(weir_handle memory, struct weir_facts *facts)
 	/* A pool of huge pages tells its page size as the block size. */
 	facts->huge = st.st_blksize > sysconf(_SC_PAGESIZE);
 	facts->named = weir_posix_names_has(memory, (uint32_t)st.st_uid);
-	read_seals(memory, facts);
 	return 0;
+}
+
+static int open_memory(const char *name, weir_handle given)
+{
+	int fd;
+
+	if (name)
+		return weir_posix_names_file(name);
+	fd = fcntl(given, F_DUPFD_CLOEXEC, 0);
+	/* EINVAL: the limit on descriptors is 0 */
+	if (fd < 0)
+		return errno == EINVAL ? -EMFILE : weir_posix_error(errno);
+	return fd;
+}
+
+int weir_posix_memory_open(weir_handle *memory, const char *name,
+			   weir_handle given, struct weir_facts *facts,
+			   uint32_t flags)
+{
+	int fd = given, r = 0;
+
+	if (memory) {
+		fd = open_memory(name, given);
+		if (fd < 0)
+			return fd;
+	}
+	if (facts)
+		r = read_facts(fd, facts, flags);
+	if (!memory)
+		return r;
+	if (r)
+		close(fd);
+	else
+		*memory = fd;
+	return r;
 }
 
 /* volatile, so that the compiler keeps accesses whose result nobody uses. */
@@ -324,25 +372,6 @@ void weir_posix_memory_unmap(void *base, uint64_t size)
 	munmap(base, (size_t)size);
 }
 
-int weir_posix_memory_seal(weir_handle memory, int connection)
-{
-#ifdef F_ADD_SEALS
-	int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-
-	if (connection)
-		seals |= F_SEAL_FUTURE_WRITE;
-	if (!fcntl(memory, F_ADD_SEALS, seals))
-		return 0;
-	/* EINVAL: no seals there, or not this one; EPERM: sealed for good */
-	return errno == EINVAL || errno == EPERM ? -ENOSYS :
-						   weir_posix_error(errno);
-#else
-	(void)memory;
-	(void)connection;
-	return -ENOSYS;
-#endif
-}
-
 int weir_posix_can_seal(void)
 {
 	int fd = nameless();
@@ -350,7 +379,7 @@ int weir_posix_can_seal(void)
 
 	if (fd < 0)
 		return 0;
-	r = weir_posix_memory_seal(fd, 0);
+	r = seal(fd, 0);
 	close(fd);
 	return !r;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where named rings lie: weir-UID in a directory of shared memory, or in /tmp
- * where there is none; never chosen by the environment. Mode 0700 and owner
- * are checked at each use, because anybody may have made it first.
+ * Where named rings and listeners lie: weir-UID in a directory of shared
+ * memory, or in /tmp where there is none, and for listeners first the directory
+ * of the user's login; never chosen by the environment. Mode 0700 and owner are
+ * checked at each use, because anybody may have made it first.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -58,6 +59,55 @@ int weir_posix_names_dir(void)
 		return r;
 	}
 	return fd;
+}
+
+/* The directory that a login made for its user, or none. */
+static int login_dir(void)
+{
+	char path[64];
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof(path), "/run/user/%lu", (unsigned long)geteuid());
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -ENOENT;
+	if (!fstat(fd, &st) && st.st_uid == geteuid() && !(st.st_mode & 077))
+		return fd;
+	close(fd);
+	return -ENOENT;
+}
+
+/*
+ * Where listeners lie: 0 in the login's directory, else 1 beside the rings. A
+ * process of the same user may have been started without a login, so who looks
+ * for a listener looks in both. Fills the path, and returns a descriptor.
+ */
+int weir_posix_names_sockets(unsigned int which, int make, char *path,
+			     size_t size)
+{
+	int dir, fd, r;
+
+	if (which) {
+		path_of(path, size);
+		return weir_posix_names_dir();
+	}
+	snprintf(path, size, "/run/user/%lu/weir", (unsigned long)geteuid());
+	dir = login_dir();
+	if (dir < 0)
+		return dir;
+	if (make)
+		/* It may be there; what it is, is checked below. */
+		(void)!mkdirat(dir, "weir", 0700);
+	fd = openat(dir, "weir",
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	r = fd < 0 ? weir_posix_error(errno) : check_dir(fd, path);
+	close(dir);
+	if (!r)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return r;
 }
 
 /* The file of that name: this user's, and a file. */

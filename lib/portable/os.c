@@ -19,22 +19,28 @@ static void child(void)
 	/* Other threads may have been inside: their locks are nobody's now. */
 	weir_posix_buckets_init();
 	weir_posix_keeper_child();
+	weir_posix_nap_child();
 	weir_fork_child(drop);
 }
 
 static void probe(struct weir_ability *can)
 {
 	weir_posix_buckets_init();
-	pthread_atfork(weir_fork_prepare, weir_fork_parent, child);
+	pthread_atfork(weir_fork_hold, weir_fork_release, child);
+	/* sockets are all that it has */
+	can->sockets = 1;
+	can->refused = can->wait != WEIR_OS_WAIT_AUTO &&
+		       can->wait != WEIR_OS_WAIT_SOCKET;
 	can->semaphores = weir_posix_can_semaphore();
 	can->way_abi = weir_posix_way_abi();
 	can->lock = weir_posix_can_lock();
 	can->seal = weir_posix_can_seal();
 	snprintf(can->text, sizeof(can->text),
-		 "portable: %s, sockets, %s, %s",
+		 "portable: %s, sockets, %s, %s%s",
 		 can->semaphores ? "semaphores" : "no semaphores",
 		 can->lock ? "file locks" : "no file locks",
-		 can->seal ? "seals" : "no seals");
+		 can->seal ? "seals" : "no seals",
+		 can->wait == WEIR_OS_WAIT_SOCKET ? ", WEIR_WAIT=socket" : "");
 }
 
 static void barrier(int shared)
@@ -44,40 +50,34 @@ static void barrier(int shared)
 	weir_fence_seq_cst();
 }
 
-static int send_message(weir_handle socket, const void *data, size_t len,
-			weir_handle memory, int64_t deadline)
-{
-	return weir_posix_send(socket, data, len, memory, WEIR_HANDLE_NONE,
-			       deadline);
-}
-
 /* A handle of the peer's process means nothing here. */
-static int receive_message(weir_handle socket, void *data, size_t len,
-			   weir_handle *memory, weir_handle *process,
-			   struct weir_peer *peer, int64_t deadline)
+static int transfer(weir_handle socket, struct weir_message *m, int out,
+		    int64_t deadline)
 {
-	int r = weir_posix_receive(socket, data, len, memory, process, peer,
-				   deadline);
+	int r;
 
-	if (!r && process) {
-		drop(*process);
-		*process = WEIR_HANDLE_NONE;
-	}
+	r = weir_posix_transfer(socket, m, out, deadline);
+	drop(m->process);
+	m->process = WEIR_HANDLE_NONE;
 	return r;
 }
 
 static int watch(struct weir_watch *w)
 {
-	return w->socket == WEIR_HANDLE_NONE ? weir_posix_watch_claim(w) :
-					       weir_posix_watch_socket(w);
+	if (w->socket != WEIR_HANDLE_NONE)
+		return weir_posix_watch_socket(w);
+	return w->memory != WEIR_HANDLE_NONE ? weir_posix_watch_claim(w) :
+					       weir_posix_watch_nap(w);
 }
 
 static void unwatch(struct weir_watch *w)
 {
-	if (w->socket == WEIR_HANDLE_NONE)
+	if (w->socket != WEIR_HANDLE_NONE)
+		weir_posix_unwatch_socket(w);
+	else if (w->memory != WEIR_HANDLE_NONE)
 		weir_posix_unwatch_claim(w);
 	else
-		weir_posix_unwatch_socket(w);
+		weir_posix_unwatch_nap(w);
 }
 
 const struct weir_os weir_os_portable = {
@@ -86,20 +86,20 @@ const struct weir_os weir_os_portable = {
 	.now = weir_posix_now,
 	.cpus = weir_posix_cpus,
 	.memory_create = weir_posix_memory_create,
-	.memory_name = weir_posix_memory_name,
+	.memory_share = weir_posix_memory_share,
 	.memory_open = weir_posix_memory_open,
-	.memory_facts = weir_posix_memory_facts,
 	.memory_map = weir_posix_memory_map,
 	.memory_unmap = weir_posix_memory_unmap,
-	.memory_seal = weir_posix_memory_seal,
 	.handle_close = weir_posix_close,
 	.claim = weir_posix_claim,
 	.spot_init = weir_posix_spot_init,
 	.sleep = weir_posix_sleep,
 	.wake = weir_posix_wake,
+	.gather = weir_posix_gather,
 	.barrier = barrier,
-	.send = send_message,
-	.receive = receive_message,
+	.transfer = transfer,
+	.socket = weir_posix_socket,
+	.accept = weir_posix_accept,
 	.watch = watch,
 	.unwatch = unwatch,
 };

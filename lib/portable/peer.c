@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Messages of a handshake over a connected local socket, with handles and with
- * the sender as the kernel knows it. Streams and packets alike: a message goes
- * out in one piece and is collected until it is whole.
+ * the sender as the kernel knows it. Streams and packets alike: a message is
+ * collected until it is whole.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -36,25 +36,22 @@ static int ready(int fd, short events, int64_t deadline)
 	int r;
 
 	do {
-		r = poll(&p, 1, deadline == WEIR_NOWAIT ?
-					0 : weir_posix_poll_ms(deadline));
+		r = poll(&p, 1, weir_posix_poll_ms(deadline));
 	} while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return weir_posix_error(errno);
-	if (r == 0)
-		return deadline == WEIR_NOWAIT ? -EAGAIN : -ETIMEDOUT;
-	return 0;
+	return r ? 0 : -ETIMEDOUT;
 }
 
 static void put_handles(struct msghdr *msg, union control *control,
-			weir_handle memory, weir_handle process)
+			const struct weir_message *m)
 {
-	int fds[HANDLES] = { memory, process };
-	size_t n = process == WEIR_HANDLE_NONE ? 1 : 2;
+	int fds[HANDLES] = { m->memory, m->process };
+	size_t n = m->process == WEIR_HANDLE_NONE ? 1 : 2;
 	struct cmsghdr *c;
 
 	memset(control, 0, sizeof(*control));
-	if (memory == WEIR_HANDLE_NONE)
+	if (m->memory == WEIR_HANDLE_NONE || m->done)
 		return;
 	msg->msg_control = control->bytes;
 	msg->msg_controllen = CMSG_SPACE(n * sizeof(int));
@@ -78,44 +75,26 @@ static void put_handles(struct msghdr *msg, union control *control,
 #endif
 }
 
-int weir_posix_send(weir_handle socket, const void *data, size_t len,
-		    weir_handle memory, weir_handle process, int64_t deadline)
-{
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)data,
-			     .iov_len = len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	union control control;
-	ssize_t n;
-	int r;
-
-	put_handles(&msg, &control, memory, process);
-	for (;;) {
-		n = sendmsg(socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n == (ssize_t)len)
-			return 0;
-		/* Both messages are far below any buffer's size. */
-		if (n >= 0)
-			return -EIO;
-		if (errno == EINTR)
-			continue;
-		if (errno != EAGAIN && errno != EWOULDBLOCK)
-			return weir_posix_error(errno);
-		r = ready(socket, POLLOUT, deadline);
-		if (r)
-			return r;
-	}
-}
-
-static void label(struct weir_peer *peer)
+void weir_posix_label(struct weir_peer *peer)
 {
 	snprintf(peer->who, sizeof(peer->who), "pid %lld uid %lu",
 		 (long long)peer->pid, (unsigned long)peer->uid);
 }
 
-/* What came along; more handles than expected are closed. */
-static void take_control(struct msghdr *msg, int fds[HANDLES],
-			 struct weir_peer *peer)
+static void take_handle(struct weir_message *m, int i, int fd)
 {
+	weir_handle *place = i == 0 ? &m->memory : &m->process;
+
+	if (i < HANDLES && *place == WEIR_HANDLE_NONE)
+		*place = fd;
+	else
+		close(fd);
+}
+
+/* What came along; more handles than expected are closed. */
+static void take_control(struct msghdr *msg, struct weir_message *m)
+{
+	struct weir_peer *peer = m->peer;
 	struct cmsghdr *c;
 
 	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
@@ -129,7 +108,7 @@ static void take_control(struct msghdr *msg, int fds[HANDLES],
 			peer->pid = cred.pid;
 			peer->uid = cred.uid;
 			peer->gid = cred.gid;
-			label(peer);
+			weir_posix_label(peer);
 		}
 #endif
 		if (c->cmsg_type == SCM_RIGHTS) {
@@ -141,11 +120,7 @@ static void take_control(struct msghdr *msg, int fds[HANDLES],
 
 				memcpy(&fd, CMSG_DATA(c) + i * sizeof(int),
 				       sizeof(fd));
-				if (i < HANDLES &&
-				    fds[i] == WEIR_HANDLE_NONE)
-					fds[i] = fd;
-				else
-					close(fd);
+				take_handle(m, (int)i, fd);
 			}
 		}
 	}
@@ -161,56 +136,68 @@ static void ask_credentials(int socket, int on)
 #endif
 }
 
-static int collect(int socket, void *data, size_t len, int fds[HANDLES],
-		   struct weir_peer *peer, int64_t deadline)
+static ssize_t put_some(int socket, struct weir_message *m)
 {
-	size_t got = 0;
+	struct iovec iov = { .iov_base = (char *)m->data + m->done,
+			     .iov_len = m->len - m->done };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	union control control;
 
-	while (got < len) {
-		union control control;
-		struct iovec iov = { .iov_base = (char *)data + got,
-				     .iov_len = len - got };
-		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
-				      .msg_control = control.bytes,
-				      .msg_controllen = sizeof(control.bytes) };
-		ssize_t n;
-		int r = ready(socket, POLLIN, deadline);
-
-		if (r)
-			return r;
-		n = recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		if (n < 0) {
-			if (errno == EINTR || errno == EAGAIN)
-				continue;
-			return weir_posix_error(errno);
-		}
-		take_control(&msg, fds, peer);
-		if (n == 0)
-			return -EPIPE;
-		got += (size_t)n;
-	}
-	return 0;
+	put_handles(&msg, &control, m);
+	return sendmsg(socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-int weir_posix_receive(weir_handle socket, void *data, size_t len,
-		       weir_handle *memory, weir_handle *process,
-		       struct weir_peer *peer, int64_t deadline)
+static ssize_t take_some(int socket, struct weir_message *m, int *lost)
 {
-	int fds[HANDLES] = { WEIR_HANDLE_NONE, WEIR_HANDLE_NONE };
-	int i, r;
+	union control control;
+	struct iovec iov = { .iov_base = (char *)m->data + m->done,
+			     .iov_len = m->len - m->done };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+			      .msg_control = control.bytes,
+			      .msg_controllen = sizeof(control.bytes) };
+	ssize_t n;
 
-	if (peer)
+	if (m->peer)
 		ask_credentials(socket, 1);
-	r = collect(socket, data, len, fds, peer, deadline);
-	if (peer)
-		ask_credentials(socket, 0);
-	if (memory && !r) {
-		*memory = fds[0];
-		*process = fds[1];
-		return 0;
+	n = recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n >= 0) {
+		take_control(&msg, m);
+		/* Also after more handles than there is room for, but then the
+		   first are there. */
+		if (msg.msg_flags & MSG_CTRUNC && m->memory == WEIR_HANDLE_NONE)
+			*lost = 1;
+	} else if (errno == EMFILE || errno == ENFILE) {
+		*lost = 1;
 	}
-	for (i = 0; i < HANDLES; i++)
-		if (fds[i] != WEIR_HANDLE_NONE)
-			close(fds[i]);
-	return r;
+	if (m->peer)
+		ask_credentials(socket, 0);
+	return n;
+}
+
+int weir_posix_transfer(weir_handle socket, struct weir_message *m, int out,
+			int64_t deadline)
+{
+	int r, lost = 0;
+
+	while (m->done < m->len) {
+		ssize_t n = out ? put_some(socket, m) :
+				  take_some(socket, m, &lost);
+
+		if (n > 0) {
+			m->done += (size_t)n;
+			continue;
+		}
+		if (n == 0)
+			return out ? -EIO : -EPIPE;
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN && errno != EWOULDBLOCK)
+			return weir_posix_error(errno);
+		if (deadline == WEIR_NOWAIT)
+			return -EAGAIN;
+		r = ready(socket, out ? POLLOUT : POLLIN, deadline);
+		if (r)
+			return r;
+	}
+	return lost ? -EMFILE : 0;
 }

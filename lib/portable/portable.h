@@ -20,19 +20,21 @@ unsigned int weir_posix_cpus(void);
 /* memory.c, names.c */
 int weir_posix_memory_create(weir_handle *memory, uint64_t size,
 			     const char *name);
-int weir_posix_memory_name(weir_handle memory, const char *name);
+int weir_posix_memory_share(weir_handle memory, const char *name,
+			    int connection);
 int weir_posix_memory_open(weir_handle *memory, const char *name,
-			   weir_handle given);
-int weir_posix_memory_facts(weir_handle memory, struct weir_facts *facts);
+			   weir_handle given, struct weir_facts *facts,
+			   uint32_t flags);
 int weir_posix_memory_map(void **base, weir_handle memory, uint64_t size,
 			  uint32_t flags, uint64_t *page_size);
 void weir_posix_memory_unmap(void *base, uint64_t size);
-int weir_posix_memory_seal(weir_handle memory, int connection);
 void weir_posix_close(weir_handle handle);
 int weir_posix_can_seal(void);
 int weir_posix_names_dir(void);		/* a descriptor, or an error */
 int weir_posix_names_file(const char *name);
 int weir_posix_names_has(int fd, uint32_t owner);
+int weir_posix_names_sockets(unsigned int which, int make, char *path,
+			     size_t size);
 
 /* claim.c, watch.c, keeper.c */
 int weir_posix_claim(weir_handle *lock, weir_handle memory, unsigned int end);
@@ -44,6 +46,16 @@ void weir_posix_unwatch_claim(struct weir_watch *watch);
 int weir_posix_watch_socket(struct weir_watch *watch);
 void weir_posix_unwatch_socket(struct weir_watch *watch);
 void weir_posix_keeper_child(void);
+
+/* nap.c, gather.c */
+int weir_posix_watch_nap(struct weir_watch *nap);
+void weir_posix_unwatch_nap(struct weir_watch *nap);
+void weir_posix_nap_child(void);
+int weir_posix_gather_open(struct weir_gather *gather);
+int weir_posix_gather(struct weir_gather *gather, weir_handle handle,
+		      uint64_t number);
+int weir_posix_gather_sleep(struct weir_gather *gather, int64_t deadline);
+void weir_posix_gather_ring(const struct weir_gather *gather);
 
 /* thread.c: a thread of the library, deaf to all signals. */
 int weir_posix_thread(pthread_t *thread, void *(*run)(void *arg), void *arg);
@@ -58,12 +70,14 @@ int weir_posix_sleep(const struct weir_spot *spot, uint32_t seen,
 int weir_posix_wake(const struct weir_spot *spot, int n);
 void weir_posix_buckets_init(void);
 
-/* peer.c: process NONE where there is no such handle. */
-int weir_posix_send(weir_handle socket, const void *data, size_t len,
-		    weir_handle memory, weir_handle process, int64_t deadline);
-int weir_posix_receive(weir_handle socket, void *data, size_t len,
-		       weir_handle *memory, weir_handle *process,
-		       struct weir_peer *peer, int64_t deadline);
+/* peer.c, socket.c */
+int weir_posix_transfer(weir_handle socket, struct weir_message *message,
+			int out, int64_t deadline);
+void weir_posix_label(struct weir_peer *peer);
+int weir_posix_socket(struct weir_address *address, enum weir_socket what,
+		      int64_t deadline);
+int weir_posix_accept(weir_handle *socket, weir_handle listening,
+		      struct weir_peer *peer);
 int weir_posix_poll_ms(int64_t deadline);
 
 #endif

@@ -188,50 +188,63 @@ int weir_posix_poll_ms(int64_t deadline)
 	return left < INT_MAX ? (int)left : INT_MAX;
 }
 
-/* Bounded: a peer that floods the socket keeps nobody here. */
-static int drain(int fd)
+/* Whether the first byte in the socket is one to be left there. */
+static int others(const struct weir_spot *spot)
 {
+	unsigned char byte;
+
+	return spot->keep &&
+	       recv(spot->socket, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 1 &&
+	       byte != spot->hear;
+}
+
+/* Bounded: a peer that floods the socket keeps nobody here. */
+static int take(const struct weir_spot *spot)
+{
+	size_t most = spot->keep ? 1 : 64;
 	char bytes[64];
-	int i, took = 0;
+	int i, r = 0;
 
-	for (i = 0; i < 64; i++) {
-		ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	while (spot->bell[0] != WEIR_HANDLE_NONE &&
+	       read(spot->bell[0], bytes, sizeof(bytes)) == sizeof(bytes))
+		;
+	for (i = 0; i < 64 && spot->socket != WEIR_HANDLE_NONE; i++) {
+		ssize_t n;
 
+		if (others(spot))
+			return r | WEIR_OS_SLEPT_LEFT;
+		n = recv(spot->socket, bytes, most, MSG_DONTWAIT);
 		if (n <= 0)
 			break;
-		took = 1;
+		r = WEIR_OS_SLEPT_TOOK;
+		if (!spot->keep && n < (ssize_t)most)
+			break;
 	}
-	return took;
+	return r;
 }
 
 static int sleep_socket(const struct weir_spot *spot, int64_t deadline)
 {
 	struct pollfd fds[2] = {
-		{ .fd = spot->socket, .events = POLLIN },
 		{ .fd = spot->bell[0], .events = POLLIN },
+		{ .fd = spot->socket, .events = POLLIN },
 	};
-	char bytes[64];
 	int r;
 
-	r = poll(fds, 2, weir_posix_poll_ms(deadline));
+	if (deadline == WEIR_NOWAIT)
+		return take(spot);
+	r = poll(fds, spot->deaf ? 1 : 2, weir_posix_poll_ms(deadline));
 	if (r == 0)
 		return -ETIMEDOUT;
-	if (r < 0)
-		return 0;
-	while (fds[1].revents &&
-	       read(spot->bell[0], bytes, sizeof(bytes)) == sizeof(bytes))
-		;
-	return fds[0].revents && drain(spot->socket) ? WEIR_OS_SLEPT_TOOK : 0;
+	return r > 0 && fds[1].revents ? WEIR_OS_SLEPT_BYTES : 0;
 }
 
 static int wake_socket(const struct weir_spot *spot)
 {
-	const char byte = 0;
-
 	/* A full buffer means that the wake is there already. */
 	if (spot->socket != WEIR_HANDLE_NONE)
-		send(spot->socket, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	else if (write(spot->bell[1], &byte, 1) < 0)
+		send(spot->socket, &spot->say, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	else if (write(spot->bell[1], &spot->say, 1) < 0)
 		return 0;
 	return 1;
 }
@@ -255,6 +268,8 @@ int weir_posix_spot_init(struct weir_spot *spot)
 {
 	if (spot->way == WEIR_OS_SOCKET)
 		return open_bell(spot);
+	if (spot->way == WEIR_OS_GATHER)
+		return weir_posix_gather_open(spot->gather);
 	if (spot->way == WEIR_OS_SEMAPHORE)
 		return sem_init(spot->semaphore, 1, 0) ?
 			       weir_posix_error(errno) : 0;
@@ -275,6 +290,8 @@ int weir_posix_sleep(const struct weir_spot *spot, uint32_t seen,
 		return sleep_semaphore(spot->semaphore, deadline);
 	case WEIR_OS_SOCKET:
 		return sleep_socket(spot, deadline);
+	case WEIR_OS_GATHER:
+		return weir_posix_gather_sleep(spot->gather, deadline);
 	default:
 		return -ENOSYS;
 	}
@@ -284,6 +301,7 @@ int weir_posix_wake(const struct weir_spot *spot, int n)
 {
 	switch (spot->way) {
 	case WEIR_OS_LOCAL:
+	case WEIR_OS_OWN:
 		return wake_local(spot->word, n);
 	case WEIR_OS_SEMAPHORE:
 		/* One sleeper at most; EOVERFLOW means it is awake anyway. */
@@ -291,6 +309,9 @@ int weir_posix_wake(const struct weir_spot *spot, int n)
 		return 1;
 	case WEIR_OS_SOCKET:
 		return wake_socket(spot);
+	case WEIR_OS_GATHER:
+		weir_posix_gather_ring(spot->gather);
+		return 1;
 	default:
 		return -ENOSYS;
 	}

@@ -51,7 +51,7 @@ WEIR_LOCAL_INLINE void weir_priv_rx_notify(struct weir_rx *rx)
 
 	/* F1 as in weir_priv_tx_notify(): the compiler's */
 	weir_fence_compiler();
-	/* A3 pairs with R3 in sleep_once(): need before the word. */
+	/* A3 pairs with R3 in weir_end_announce(): need before the word. */
 	waiting = weir_load_acquire32(rx->peer_waiting);
 	if (WEIR_UNLIKELY(waiting & WEIR_ASLEEP_MASK) && waiting != rx->rung)
 		weir_priv_rx_wake(rx, waiting);
@@ -159,6 +159,25 @@ WEIR_API ssize_t weir_rx_next_len(struct weir_rx *rx);
  * -EOWNERDEAD; -ECANCELED; -EPROTO.
  */
 WEIR_API int weir_rx_wait(struct weir_rx *rx, int64_t deadline);
+
+/*
+ * A handle for a loop of the program's own (poll, epoll, io_uring), lent until
+ * close; in a connection it is the control socket, the same for both ends.
+ * The caller reads nothing from it. Callers: the consumer. Blocks: never.
+ * Returns: 0; -EMFILE, -ENOMEM; -EINVAL in a forked child.
+ */
+WEIR_API int weir_rx_handle(struct weir_rx *rx, weir_handle *handle);
+
+/*
+ * Arms the handle, once: it becomes readable when there is a message, the
+ * producer has left or died or the end is cancelled (a connection's not then),
+ * and stays so until it is armed again; not armed, it says nothing.
+ * weir_rx_wait, with WEIR_NOWAIT too, disarms it.
+ * Callers: the consumer. Order: F2. Blocks: never.
+ * Returns: 0 armed; 1 there is a message, and it is not armed; -EBUSY the end
+ * is in a set; else as weir_rx_wait.
+ */
+WEIR_API int weir_rx_arm(struct weir_rx *rx);
 
 /*
  * From now on every call that finds no message answers -ECANCELED, a waiting

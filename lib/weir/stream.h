@@ -16,6 +16,8 @@ struct weir_stream;
 
 /* besides WEIR_RING_HUGE_PAGES, _NO_PREFAULT and _NO_METRICS */
 #define WEIR_STREAM_ALLOW_UNSEALED 0x100u /* trust the peer not to truncate */
+#define WEIR_STREAM_ANY_USER 0x200u /* connect, listen: not only to this user
+				       and root */
 
 struct weir_stream_options {
 	size_t size;		/* sizeof(struct weir_stream_options) */
@@ -56,6 +58,21 @@ WEIR_API int weir_stream_attach(struct weir_stream **stream,
 				const struct weir_stream_options *options,
 				int64_t deadline);
 
+/*
+ * Connects to a listener: by its name, or by a path, which has a slash. Only to
+ * one of this user or root, unless the options have WEIR_STREAM_ANY_USER.
+ * Callers: any thread. Blocks: until the listener has accepted, or deadline.
+ * Returns: 0; -ENOENT no such name; -ECONNREFUSED nobody listens there, or the
+ * listener refused; -EACCES it does not want this user, or is another's;
+ * -ETIMEDOUT, -EAGAIN; -EPROTO the two cannot talk; -EINVAL; -ENOMEM; -EMFILE.
+ */
+WEIR_API int weir_stream_connect(struct weir_stream **stream, const char *name,
+				 int64_t deadline);
+WEIR_API int weir_stream_connect_with(struct weir_stream **stream,
+				      const char *name,
+				      const struct weir_stream_options *options,
+				      int64_t deadline);
+
 /* The two ends; they are closed with the stream. Callers: any thread. */
 WEIR_API struct weir_tx *weir_stream_tx(struct weir_stream *stream);
 WEIR_API struct weir_rx *weir_stream_rx(struct weir_stream *stream);
@@ -86,6 +103,14 @@ WEIR_API ssize_t weir_stream_read_exact(struct weir_stream *stream, void *data,
 /* Who is there. Returns: 0. */
 WEIR_API int weir_stream_peer(const struct weir_stream *stream,
 			      struct weir_peer *peer);
+
+/*
+ * The handle of both ends, as weir_rx_handle and weir_tx_handle give it; each
+ * end is armed for itself, and after the handle was readable each again.
+ * Callers: any thread. Blocks: never. Returns: 0; -EMFILE, -ENOMEM.
+ */
+WEIR_API int weir_stream_handle(struct weir_stream *stream,
+				weir_handle *handle);
 
 /* weir_tx_cancel and weir_rx_cancel together. Callers: any thread. */
 WEIR_API int weir_stream_cancel(struct weir_stream *stream);

@@ -192,6 +192,16 @@ WEIR_API int weir_tx_abort(struct weir_tx *tx);
  */
 WEIR_API int weir_tx_wait(struct weir_tx *tx, size_t len, int64_t deadline);
 
+/* As weir_rx_handle. Callers: the producer. */
+WEIR_API int weir_tx_handle(struct weir_tx *tx, weir_handle *handle);
+
+/*
+ * As weir_rx_arm, for room for a message of len bytes.
+ * Returns: 0 armed; 1 there is room, and it is not armed; -EBUSY the end is in
+ * a set; else as weir_tx_wait.
+ */
+WEIR_API int weir_tx_arm(struct weir_tx *tx, size_t len);
+
 /*
  * From now on every call that finds no room answers -ECANCELED, a waiting one
  * at once. Callers: any thread, not after close. Blocks: never. Returns: 0.

@@ -2,11 +2,13 @@
 /*
  * Sleeping and waking between the two ends of a ring.
  *
- * Mirrors weir_end_wait and weir_end_ring (lib/park.c), called by lib/tx.c
- * after a publish and by lib/rx.c after a release, and the claim of an end
+ * Mirrors weir_end_wait, which is weir_end_announce, a sleep and
+ * weir_end_settle, and weir_end_ring (lib/park.c), called by lib/tx.c after a
+ * publish and by lib/rx.c after a release, and the claim of an end
  * (lib/ring.c); the labels are those of lib/weir/layout.h: A1/R1 header,
  * A2/R2 read position, F1 the waker's fence, F2 the sleeper's fence, A3/R3
- * waiting word and need, A4/R4 doorbell, A5/R5 state.
+ * waiting word and need, A4/R4 doorbell, A5/R5 state.  An announcement that
+ * outlasts its call is in arm.pml and set.pml.
  *
  * A producer sends TOTAL cells through a ring of CAP, in messages of one or
  * two, and closes; a consumer takes them one at a time or all at once.

@@ -122,6 +122,9 @@ intact park -DSEMAPHORE -DCANCEL -DTOTAL=2
 intact park -DONE_WORD -DCANCEL -DTOTAL=2
 intact socket
 intact socket -DASYM
+intact arm
+intact arm -DASYM
+intact set
 intact publish
 intact publish -DABORTS=1 -DMESSAGES=2
 intact publish $heir_tx
@@ -172,6 +175,25 @@ mutant socket -DCLEAR_AFTER_LOOK
 mutant socket -DFLAG_ONLY
 mutant socket -DNO_LAST_RUNG
 
+mutant arm -DNO_WAKE_FENCE -DTSO
+mutant arm -DNO_SLEEP_FENCE -DTSO
+mutant arm -DASYM -DNO_MEMBARRIER -DTSO
+mutant arm -DNO_RECHECK
+mutant arm -DTAKE_AFTER_LOOK
+mutant arm -DTAKE_ALL
+mutant arm -DTAKE_NONE
+mutant arm -DNO_SETTLE_COUNT
+mutant arm -DNO_DISARM
+
+mutant set -DNO_WAKE_FENCE -DTSO
+mutant set -DNO_SLEEP_FENCE -DTSO
+mutant set -DASYM -DNO_MEMBARRIER -DTSO
+mutant set -DNO_RECHECK
+mutant set -DBELL_AFTER_LOOK
+mutant set -DBELL_AT_SLEEP
+mutant set -DOWN_AFTER_NEWS
+mutant set -DNEWS_AFTER_OWN
+
 mutant publish -DNO_ZERO_NEXT
 mutant publish -DZERO_AFTER_HEADER
 mutant publish -DRELAXED_HEADER
@@ -210,6 +232,9 @@ if [ $large = yes ]; then
 	intact park -DSEMAPHORE
 	intact socket -DBYTES=2
 	intact socket -DROOMS=2
+	intact arm -DROOMS=2
+	intact set -DASYM
+	intact set -DBUF=2
 	intact publish -DMESSAGES=4
 	intact publish -DKILL=2 -DVICTIM=P -DMESSAGES=2
 	intact publish -DKILL=2 -DVICTIM=C -DMESSAGES=2

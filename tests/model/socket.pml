@@ -10,7 +10,7 @@
  * by the rules of park.pml, with a byte; a socket that takes no more is rung
  * already.  Whoever wakes clears its own bell, drains the socket and, if
  * there was a byte, rings the bell of the other end if that one sleeps
- * (pass_on): the byte may have been meant for it, and poll shows a byte only
+ * (weir_end_pass_on): the byte may have been meant for it, and poll shows a byte only
  * as long as it is there.
  *
  * The other's waiting word is looked at after the drain: a byte meant for it
@@ -172,6 +172,7 @@ proctype end_of(byte e)
 #endif
 			DRAINED(e);
 			bytes > 0 || own[e];
+			store(e, WAITING(e), AWAKE_NR(nr), RELAXED);
 #ifndef CLEAR_AFTER_LOOK
 			own[e] = 0;
 #endif
@@ -179,10 +180,8 @@ proctype end_of(byte e)
 			got = (bytes > 0);
 			ring_sibling(e);
 			drain_socket();
-			store(e, WAITING(e), AWAKE_NR(nr), RELAXED);
 #else
 			drain_socket();
-			store(e, WAITING(e), AWAKE_NR(nr), RELAXED);
 			ring_sibling(e);
 #endif
 			got = 0

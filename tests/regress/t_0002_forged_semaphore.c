@@ -84,6 +84,7 @@ int main(void)
 	int status;
 
 	setenv("WEIR_BACKEND", "portable", 1);
+	unsetenv("WEIR_WAIT");
 	if (weir_ring_create(&ring, &options)) {
 		fprintf(stderr, "no plain rings on the portable backend\n");
 		return 77;

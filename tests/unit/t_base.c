@@ -158,6 +158,7 @@ START_TEST(backend_is_chosen_once)
 	if (!t_forked())
 		T_SKIP("a process that has not used the library yet");
 	setenv("WEIR_BACKEND", "portable", 1);
+	unsetenv("WEIR_WAIT");
 	weir_now();
 	unsetenv("WEIR_BACKEND");
 	T_ASSERT(begins(weir_backend(), "portable"));

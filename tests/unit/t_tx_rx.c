@@ -702,7 +702,7 @@ static void deadlines_with_data_on(struct t_pair *pair)
 }
 EACH_KIND(deadlines_with_data)
 
-/* Not before the deadline, and not long after it, with and without spin. */
+/* Not before the deadline, and not never, with and without spin. */
 START_TEST(deadlines_are_kept)
 {
 	static const int32_t spin[] = { 0, -1, 50, INT32_MAX };
@@ -720,7 +720,7 @@ START_TEST(deadlines_are_kept)
 					  begin + 10 * T_MS), -ETIMEDOUT);
 			end = weir_now();
 			T_ASSERT(end >= begin + 10 * T_MS);
-			T_ASSERT(end < begin + 2 * T_SECOND);
+			T_ASSERT(end < begin + T_HANG);
 			while (!send_one(pair.tx, 1000, 1))
 				;
 			begin = weir_now();
@@ -728,7 +728,7 @@ START_TEST(deadlines_are_kept)
 					   begin + 10 * T_MS), -ETIMEDOUT);
 			end = weir_now();
 			T_ASSERT(end >= begin + 10 * T_MS);
-			T_ASSERT(end < begin + 2 * T_SECOND);
+			T_ASSERT(end < begin + T_HANG);
 			t_pair_close(&pair);
 		}
 	}

@@ -25,7 +25,7 @@
 #define STEP_SLOTS 64		/* processes of one case, at most */
 #define STEP_TEXT 184
 #define SECONDS 30
-#define SECONDS_SLOW 4		/* times as long under a sanitizer */
+#define SECONDS_SLOW 4		/* times as long, sanitized or emulated */
 #define LOOKS 5			/* where /proc does not tell the call */
 
 struct step {
@@ -228,6 +228,11 @@ void x_check(const void *data, size_t len, uint64_t number)
 
 /* ---- looks into /proc ---- */
 
+pid_t x_tid(void)
+{
+	return (pid_t)syscall(SYS_gettid);
+}
+
 __attribute__((format(printf, 3, 4)))
 static int slurp(char *text, size_t size, const char *fmt, ...)
 {
@@ -283,17 +288,73 @@ static uint64_t switches_of(pid_t pid, pid_t tid)
 	return at ? strtoull(at + sizeof(key) - 1, NULL, 10) : 0;
 }
 
-/* Number of the system call that the thread is in; -1 none, -2 not told. */
-static long call_of(pid_t pid, pid_t tid)
-{
-	char text[256];
+/*
+ * The calls that are told apart, as the kernel numbers them: an emulated
+ * process is shown in /proc as the emulator's, which is another machine's.
+ */
+static const struct numbers {
+	long read, write, wait4, nanosleep, clock_nanosleep, futex;
+} machines[] = {
+	{ SYS_read, SYS_write, SYS_wait4, SYS_nanosleep, SYS_clock_nanosleep,
+	  -1 },
+	{ 0, 1, 61, 35, 230, 202 },	/* x86-64 */
+	{ 63, 64, 260, 101, 115, 98 },	/* aarch64, riscv64 */
+};
+#define OTHER_CALL 1000000	/* of another machine, and none of these */
 
+static long raw_call_of(pid_t pid, pid_t tid, unsigned long *second)
+{
+	unsigned long first;
+	char text[256];
+	long call;
+	int n;
+
+	*second = 0;
 	if (slurp(text, sizeof(text), "/proc/%d/task/%d/syscall", (int)pid,
 		  (int)tid) <= 0)
 		return -2;
 	if (text[0] == 'r')
 		return -1;
-	return strtol(text, NULL, 10);
+	n = sscanf(text, "%ld %lx %lx", &call, &first, second);
+	return n < 1 ? -2 : call;
+}
+
+/* Which machine's: that file is being read when it says what we do. NULL: of
+   none that is known, or nothing is told. */
+static const struct numbers *kernel(void)
+{
+	unsigned long ignored;
+	long call = raw_call_of(getpid(), x_tid(), &ignored);
+	size_t i;
+
+	for (i = 0; i < sizeof(machines) / sizeof(*machines); i++)
+		if (call == machines[i].read)
+			return &machines[i];
+	return NULL;
+}
+
+/*
+ * Number of the system call that the thread is in; -1 none, -2 not told. A
+ * plain FUTEX_WAIT in an emulator is its own lock: the thread will run on.
+ */
+static long call_of(pid_t pid, pid_t tid)
+{
+	const struct numbers *k = kernel();
+	unsigned long second;
+	long call = raw_call_of(pid, tid, &second);
+
+	if (!k)
+		return -2;
+	if (k == machines || call < 0)
+		return call;
+	if (call == k->futex && !(second & 127))
+		return -1;
+	return call == k->read ? SYS_read :
+	       call == k->write ? SYS_write :
+	       call == k->wait4 ? SYS_wait4 :
+	       call == k->nanosleep ? SYS_nanosleep :
+	       call == k->clock_nanosleep ? SYS_clock_nanosleep :
+					    OTHER_CALL + call;
 }
 
 /* A 32-bit peer of a 64-bit process is told by its own numbers, which belong
@@ -321,7 +382,8 @@ void x_pause(void)
 	poll(NULL, 0, 1);
 }
 
-int x_asleep_within(pid_t pid, pid_t tid, int64_t limit_ns)
+/* call: that one; -1: one by which the library waits. */
+static int asleep_in(pid_t pid, pid_t tid, long call, int64_t limit_ns)
 {
 	int64_t end = limit_ns == INT64_MAX ? limit_ns : weir_now() + limit_ns;
 	uint64_t before = UINT64_MAX;
@@ -329,14 +391,15 @@ int x_asleep_within(pid_t pid, pid_t tid, int64_t limit_ns)
 
 	for (;;) {
 		char state = state_of(pid, tid, NULL);
-		long call = call_of(pid, tid);
+		long is = call_of(pid, tid);
 		uint64_t now = switches_of(pid, tid);
 
-		if (state == 'S' && waits_in(call) && now == before)
+		if (state == 'S' && now == before &&
+		    (is == -2 || (call < 0 ? waits_in(is) : is == call)))
 			same++;
 		else
 			same = 0;
-		if (same >= (call == -2 ? LOOKS : 1))
+		if (same >= (is == -2 ? LOOKS : 1))
 			return 1;
 		if (!state || state == 'Z')
 			X_FAIL("process %d has ended before it slept",
@@ -348,20 +411,37 @@ int x_asleep_within(pid_t pid, pid_t tid, int64_t limit_ns)
 	}
 }
 
+int x_asleep_within(pid_t pid, pid_t tid, int64_t limit_ns)
+{
+	return asleep_in(pid, tid, -1, limit_ns);
+}
+
 void x_asleep(pid_t pid, pid_t tid)
 {
-	x_asleep_within(pid, tid, INT64_MAX);
+	asleep_in(pid, tid, -1, INT64_MAX);
 }
 
-void x_state(pid_t pid, char state)
+void x_asleep_in(pid_t pid, pid_t tid, long call)
 {
-	while (state_of(pid, pid, NULL) != state)
+	asleep_in(pid, tid, call, INT64_MAX);
+}
+
+int x_stops(pid_t pid)
+{
+	char is;
+
+	while ((is = state_of(pid, pid, NULL)) != 'T') {
+		if (!is || is == 'Z')
+			return 0;
 		x_pause();
+	}
+	return 1;
 }
 
-pid_t x_tid(void)
+void x_stopped(pid_t pid)
 {
-	return (pid_t)syscall(SYS_gettid);
+	if (!x_stops(pid))
+		X_FAIL("process %d has ended before it stopped", (int)pid);
 }
 
 /* ThreadSanitizer has a thread that ticks; it is not the library's. */
@@ -420,9 +500,75 @@ uint64_t x_switches(pid_t pid)
 	return sum.value;
 }
 
+/* With WEIR_WAIT=uring each thread keeps an io_uring from its first sleep on:
+   a descriptor and two mappings that no object of the library owns. */
+static int is_threads_own(const char *text)
+{
+	const char *wait = getenv("WEIR_WAIT");
+
+	return wait && !strcmp(wait, "uring") && strstr(text, "[io_uring]");
+}
+
+struct sleepers {
+	pid_t pid, caller;
+	int awake;
+};
+
+static int add_awake(const char *name, void *ctx)
+{
+	struct sleepers *s = ctx;
+	pid_t tid = atoi(name);
+
+	if (tid != s->caller && state_of(s->pid, tid, NULL) != 'S')
+		s->awake++;
+	return 1;
+}
+
+/* How many threads are awake; *switches: how often all have slept. */
+static int awake(pid_t pid, uint64_t *switches)
+{
+	struct sleepers s = { pid, pid == getpid() ? x_tid() : 0, 0 };
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	entries(path, add_awake, &s);
+	if (!s.caller)
+		*switches += x_switches(pid);
+	return s.awake;
+}
+
+/* Who has slept between two looks has run: the looks see one sleep each. */
+void x_quiet(const struct x_peer *peers, int n)
+{
+	uint64_t before = UINT64_MAX, now;
+	int i, running;
+
+	for (;; before = running ? UINT64_MAX : now) {
+		now = 0;
+		running = awake(getpid(), &now);
+		for (i = 0; i < n; i++)
+			running += awake(peers[i].pid, &now);
+		if (!running && now == before)
+			return;
+		x_pause();
+	}
+}
+
 int x_count_fds(void)
 {
-	return entries("/proc/self/fd", NULL, NULL) - 1;
+	int n = entries("/proc/self/fd", NULL, NULL) - 1;
+	char path[32], text[64];
+	int fd;
+
+	for (fd = 0; fd < 1024; fd++) {
+		ssize_t len;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		len = readlink(path, text, sizeof(text) - 1);
+		text[len > 0 ? len : 0] = 0;
+		n -= is_threads_own(text);
+	}
+	return n;
 }
 
 int x_count_threads(void)
@@ -441,7 +587,7 @@ int x_count_maps(void)
 	while (fgets(line, sizeof(line), f)) {
 		const char *space = strchr(line, ' ');
 
-		n += space && space[4] == 's';
+		n += space && space[4] == 's' && !is_threads_own(line);
 	}
 	fclose(f);
 	return n;
@@ -631,8 +777,9 @@ static int judge(const struct x_case *c, pid_t pid, int status, int64_t took)
 
 static int run_case(const struct x_case *c)
 {
+	int slow = X_SLOW || getenv("WEIR_EMULATOR");
 	int seconds = (c->seconds ? c->seconds : SECONDS) *
-		      (X_SLOW ? SECONDS_SLOW : 1);
+		      (slow ? SECONDS_SLOW : 1);
 	int64_t begin = clock_ns();
 	sigset_t set, old;
 	pid_t pid;
@@ -678,6 +825,26 @@ static int role(int argc, char **argv, const struct x_role *r)
 	return 0;
 }
 
+/* Asked in a process of its own: this one has not touched the library. */
+int x_refused(void)
+{
+	struct weir_ring_options o = { .size = sizeof(o), .capacity = 4096,
+				       .flags = WEIR_RING_PRIVATE };
+	const char *wait = getenv("WEIR_WAIT");
+	struct weir_ring *ring;
+	int status = 0;
+	pid_t pid;
+
+	if (!wait || !*wait)
+		return 0;
+	pid = fork();
+	if (!pid)
+		_exit(weir_ring_create(&ring, &o) == -ENOSYS);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+}
+
 int x_main(int argc, char **argv, const struct x_case *cases,
 	   const struct x_role *roles)
 {
@@ -696,6 +863,10 @@ int x_main(int argc, char **argv, const struct x_case *cases,
 			map_steps();
 			return role(argc, argv, roles);
 		}
+	}
+	if (x_refused()) {
+		x_note("SKIP WEIR_WAIT=%s is not to be had", getenv("WEIR_WAIT"));
+		return 77;
 	}
 	make_steps();
 	map_steps();
@@ -720,13 +891,14 @@ int x_main(int argc, char **argv, const struct x_case *cases,
 
 static char **new_environment(const struct x_how *how, int fd)
 {
-	static char control[32], backend[64];
+	static char control[32], backend[64], wait[64];
+	int asked = how && (how->backend || how->without || how->wait);
 	size_t n = 0, i, out = 0;
 	char **env;
 
 	while (environ[n])
 		n++;
-	env = calloc(n + 3, sizeof(*env));
+	env = calloc(n + 4, sizeof(*env));
 	if (!env)
 		X_FAIL("no memory");
 	for (i = 0; i < n; i++) {
@@ -734,6 +906,8 @@ static char **new_environment(const struct x_how *how, int fd)
 			continue;
 		if (how && how->backend &&
 		    !strncmp(environ[i], "WEIR_BACKEND=", 13))
+			continue;
+		if (asked && !strncmp(environ[i], "WEIR_WAIT=", 10))
 			continue;
 		env[out++] = environ[i];
 	}
@@ -743,6 +917,10 @@ static char **new_environment(const struct x_how *how, int fd)
 		snprintf(backend, sizeof(backend), "WEIR_BACKEND=%s",
 			 how->backend);
 		env[out++] = backend;
+	}
+	if (how && how->wait) {
+		snprintf(wait, sizeof(wait), "WEIR_WAIT=%s", how->wait);
+		env[out++] = wait;
 	}
 	return env;
 }

@@ -38,6 +38,9 @@
 #include <weir.h>
 
 #define X_SECOND INT64_C(1000000000)
+/* For waits that end by themselves: long enough for any machine, busy or
+   emulated; only a hang lasts as long. */
+#define X_HANG (20 * X_SECOND)
 
 /* A sanitizer's build is slower; the watchdog and the counts know. */
 #if defined(__SANITIZE_THREAD__)
@@ -99,15 +102,22 @@ void x_is(const char *file, int line, const char *what, int64_t got,
 #define X_TRUE(cond) \
 	((cond) ? (void)0 : x_fail(__FILE__, __LINE__, "not so: %s", #cond))
 
+/* 1: this system or backend has no wait as WEIR_WAIT demands it. */
+int x_refused(void);
+
 /* The last thing that the library said to its log in this process. */
 const char *x_said(void);
 
-/* How a peer runs. NULL or zero: as this process. */
+/*
+ * How a peer runs. NULL or zero: as this process; but WEIR_WAIT only goes on to
+ * a peer of which nothing is asked.
+ */
 struct x_how {
 	const char *backend;	/* WEIR_BACKEND */
 	const char *without;	/* system calls that fail, "a,b" */
 	int error;		/* with this; 0: ENOSYS */
 	const char *const *before; /* a command to run it under, or NULL */
+	const char *wait;	/* WEIR_WAIT */
 };
 
 struct x_peer {
@@ -141,8 +151,14 @@ void x_signal(const struct x_peer *peer, int sig);
  */
 void x_asleep(pid_t pid, pid_t tid);
 int x_asleep_within(pid_t pid, pid_t tid, int64_t limit_ns);
-/* Until the process is stopped ('T'), or whatever state letter. */
-void x_state(pid_t pid, char state);
+/* Until it sleeps in that one: SYS_read, SYS_write or SYS_wait4. */
+void x_asleep_in(pid_t pid, pid_t tid, long call);
+/* Until no thread of these n processes, and none of this one but the caller, can
+   run: whatever one of them had begun is done. */
+void x_quiet(const struct x_peer *peers, int n);
+/* Until the process is stopped. The same, or 0: it has ended. */
+void x_stopped(pid_t pid);
+int x_stops(pid_t pid);
 pid_t x_tid(void);
 /* A moment between two looks at something; orders nothing. */
 void x_pause(void);

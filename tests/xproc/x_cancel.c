@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cancel, from another thread, rouses a parked read or write at once, in every
- * way of waiting: in one process, plain, named, stream, each with the peer
- * there and silent. It is sticky, and what is there is still delivered.
+ * Cancel, from another thread, rouses a parked read or write, in every way of
+ * waiting: in one process, plain, named, stream, each with the peer there and
+ * silent. Nothing else would: they have no deadline. It is sticky, and what is
+ * there is still delivered.
  */
 #include "hand.h"
 
 #include <pthread.h>
 
-#define AT_ONCE (X_SECOND * (X_SLOW ? 5 : 1))
 #define PRIVATE X_KINDS		/* beside the three kinds of link */
 #define ROUNDS 20
 
@@ -19,7 +19,6 @@ struct canceller {
 	struct weir_rx *rx;
 	struct weir_stream *stream;
 	int when;		/* 1: once it sleeps */
-	int64_t at;
 };
 
 struct ends {
@@ -37,7 +36,6 @@ static void *wait_and_cancel(void *arg)
 
 	if (c->when)
 		x_asleep(getpid(), c->tid);
-	c->at = weir_now();
 	if (c->stream)
 		X_IS(weir_stream_cancel(c->stream), 0);
 	if (c->tx)
@@ -60,12 +58,7 @@ static void launch(struct canceller *c, struct weir_tx *tx,
 
 static void landed(struct canceller *c)
 {
-	int64_t now = weir_now();
-
 	X_IS(pthread_join(c->thread, NULL), 0);
-	if (now - c->at > AT_ONCE)
-		X_FAIL("roused %d ms after the cancel",
-		       (int)((now - c->at) / 1000000));
 }
 
 static void private_ends(struct ends *e)

@@ -11,8 +11,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define AT_ONCE (X_SECOND * (X_SLOW ? 5 : 1))
-
 /* In the child, which must not run the parent's handlers at exit. */
 static void ended(pid_t pid, const char *what)
 {
@@ -117,7 +115,6 @@ static void parent_dies(int kind)
 {
 	struct x_link l;
 	struct x_peer peer;
-	int64_t at;
 	pid_t child;
 	int end;
 
@@ -126,14 +123,10 @@ static void parent_dies(int kind)
 	hand_order(&peer, 'F', 0);
 	child = (pid_t)x_hear(&peer);
 	X_TRUE(child > 0);
-	at = weir_now();
 	x_signal(&peer, SIGKILL);
 	x_step("the peer is dead, its child %d lives", (int)child);
 	X_IS(hand_drain(l.rx, 0, &end), 2);
 	X_IS(end, -EOWNERDEAD);
-	if (weir_now() - at > AT_ONCE)
-		X_FAIL("the death was told after %d ms",
-		       (int)((weir_now() - at) / 1000000));
 	X_IS(x_reap(&peer), -SIGKILL);
 	X_IS(kill(child, 0), 0);
 	if (kind != X_STREAM) {
@@ -250,7 +243,7 @@ static void attach(struct weir_stream **s, int fd)
 	memset(&o, 0, sizeof(o));
 	o.size = sizeof(o);
 	o.flags = x_stream_flags();
-	X_IS(weir_stream_attach(s, fd, &o, weir_after(10 * X_SECOND)), 0);
+	X_IS(weir_stream_attach(s, fd, &o, weir_after(X_HANG)), 0);
 	close(fd);
 }
 

@@ -64,9 +64,8 @@ static void measure(void)
 		x_step("%s %s falls asleep", x_kind[i % X_KINDS], what(i));
 		x_asleep(peers[i].pid, peers[i].pid);
 	}
-	/* who helped them to sleep settles too */
-	for (i = 0; i < 100; i++)
-		x_pause();
+	/* the library's threads, here and there, and the holders */
+	x_quiet(peers, PEERS);
 	for (i = 0; i < PEERS; i++)
 		before[i] = x_switches(peers[i].pid);
 	x_step("two seconds of nothing");

@@ -48,7 +48,7 @@ static struct counts look(void)
 /* A thread that was joined may still be on its way out of the kernel. */
 static struct counts settled(const struct counts *was)
 {
-	int64_t end = weir_after(X_SECOND);
+	int64_t end = weir_after(X_HANG);
 	struct counts now;
 
 	do {

@@ -11,7 +11,7 @@
 static void stop(const struct x_peer *p)
 {
 	x_signal(p, SIGSTOP);
-	x_state(p->pid, 'T');
+	x_stopped(p->pid);
 }
 
 static void go_on(const struct x_peer *p)

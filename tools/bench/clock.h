@@ -20,12 +20,20 @@ struct bench_clock {
 	double step_ns;		/* the least by which two readings differ */
 };
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 extern struct bench_clock bench_clock;
 
 void bench_clock_start(void);
 /* How far the counter has drifted from CLOCK_MONOTONIC since: a share. */
 double bench_clock_drift(void);
 uint64_t bench_clock_system(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #if defined(__x86_64__) || defined(__i386__)
 #define BENCH_COUNTER "rdtsc"
@@ -36,7 +44,7 @@ static inline uint64_t bench_counter(void)
 	/* Not serialised: a serialising instruction costs more than it mends
 	   here, for the reading can leave the loads that ended the wait behind
 	   by no more than the CPU's window, a few ns. */
-	__asm__ volatile ("rdtsc" : "=a" (low), "=d" (high) : : "memory");
+	__asm__ __volatile__ ("rdtsc" : "=a" (low), "=d" (high) : : "memory");
 	return (uint64_t)high << 32 | low;
 }
 #elif defined(__aarch64__)
@@ -45,7 +53,7 @@ static inline uint64_t bench_counter(void)
 {
 	uint64_t now;
 
-	__asm__ volatile ("mrs %0, cntvct_el0" : "=r" (now) : : "memory");
+	__asm__ __volatile__ ("mrs %0, cntvct_el0" : "=r" (now) : : "memory");
 	return now;
 }
 #endif

@@ -34,7 +34,7 @@ static void wake_futex(struct weir_a32 *word)
 
 static void send_slot(struct bench_run *run, const void *data, size_t size)
 {
-	raw_slot_send(run, data, size, size, wake_futex);
+	raw_slot_send(run, data, size, size, wake_futex, false);
 }
 
 static void recv_slot(struct bench_run *run, void *data, size_t size)
@@ -64,11 +64,14 @@ const struct bench_contestant bench_futex = {
 		},
 	},
 	.raw = true,
+	.plain = true,
+	.kinds = BENCH_IN_PROCESSES | BENCH_IN_THREADS,
 	.plays = {
 		[BENCH_BLOCKING] = {{ BENCH_TRIPS_OF(slot),
 				      BENCH_FLOW_OF(parts) }},
 	},
 	.setup = raw_setup,
+	.join = raw_join,
 	.leave = raw_leave,
 	.begin = raw_begin,
 };

@@ -6,7 +6,7 @@
 #ifndef BENCH_HISTOGRAM_H
 #define BENCH_HISTOGRAM_H
 
-#include "bench.h"
+#include "contestant.h"
 
 static inline unsigned bench_bin(uint64_t ticks)
 {

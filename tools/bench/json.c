@@ -6,7 +6,7 @@
 
 #include "bench.h"
 
-static void text(const char *s)
+void bench_json_text(const char *s)
 {
 	putchar('"');
 	for (; *s; s++) {
@@ -20,7 +20,7 @@ static void text(const char *s)
 	putchar('"');
 }
 
-static void member(const char *name, double value)
+void bench_json_number(const char *name, double value)
 {
 	printf(", \"%s\": ", name);
 	if (isnan(value) || isinf(value))
@@ -29,35 +29,48 @@ static void member(const char *name, double value)
 		printf("%.6g", value);
 }
 
-static void machine(const struct bench_result *result)
+void bench_json_machine(const char *command)
 {
 	const struct bench_machine *m = &bench_machine;
 
 	printf("{\n  \"program\": \"weir-bench\", \"version\": ");
-	text(weir_version());
+	bench_json_text(weir_version());
 	printf(", \"backend\": ");
-	text(weir_backend());
+	bench_json_text(weir_backend());
+	printf(",\n  \"command\": ");
+	bench_json_text(command);
+	printf(", \"command_line\": ");
+	bench_json_text(bench_command_line());
 	printf(",\n  \"date\": ");
-	text(m->date);
+	bench_json_text(m->date);
 	printf(",\n  \"machine\": {\"cpu\": ");
-	text(m->cpu);
+	bench_json_text(m->cpu);
 	printf(", \"kernel\": ");
-	text(m->kernel);
+	bench_json_text(m->kernel);
 	printf(", \"cpus_allowed\": %d, \"pinned\": %s, \"one_cpu\": %s, "
 	       "\"classes\": %s, \"cpu_a\": %d, \"cpu_b\": %d},\n", m->cpus,
 	       m->pinned ? "true" : "false", m->one ? "true" : "false",
 	       m->classes ? "true" : "false",
 	       m->cpu_of[BENCH_A], m->cpu_of[BENCH_B]);
 	printf("  \"clock\": {\"name\": ");
-	text(bench_clock.name);
-	member("ticks_per_ns", bench_clock.ticks_per_ns);
-	member("reading_ns", bench_clock.cost_ns);
-	member("step_ns", bench_clock.step_ns);
-	member("drift", bench_clock_drift());
-	printf("},\n  \"seconds\": %.3f, \"slice_ms\": %g, \"pause_us\": %g, "
-	       "\"capacity\": %llu,\n", result->seconds,
-	       result->options->slice_ms, result->options->pause_us,
-	       (unsigned long long)result->options->capacity);
+	bench_json_text(bench_clock.name);
+	bench_json_number("ticks_per_ns", bench_clock.ticks_per_ns);
+	bench_json_number("reading_ns", bench_clock.cost_ns);
+	bench_json_number("step_ns", bench_clock.step_ns);
+	bench_json_number("drift", bench_clock_drift());
+	printf("}");
+}
+
+static void options(const struct bench_result *result)
+{
+	const struct bench_options *o = result->options;
+
+	printf(",\n  \"seconds\": %.3f, \"slice_ms\": %g, \"pause_us\": %g, "
+	       "\"capacity\": ", result->seconds, o->slice_ms, o->pause_us);
+	if (o->capacity)
+		printf("%llu,\n", (unsigned long long)o->capacity);
+	else
+		printf("null,\n");
 }
 
 static void classes(struct bench_result *result)
@@ -70,18 +83,21 @@ static void classes(struct bench_result *result)
 	for (class = 0; class < BENCH_CLASSES; class++) {
 		probe = &result->probe[class];
 		printf("%s\"%s\": {\"slices\": %u", class ? ", " : "",
-		       class == BENCH_NEAR ? "near" : "far",
-		       result->slices[class]);
-		member("line_ns", bench_median(probe->value, probe->n));
-		member("line_ns_min", probe->n ? probe->value[0] : NAN);
-		member("line_ns_max", probe->n ? probe->value[probe->n - 1] :
-						 NAN);
+		       bench_class_word(class), result->slices[class]);
+		bench_json_number("line_ns",
+				  bench_median(probe->value, probe->n));
+		bench_json_number("line_ns_min",
+				  probe->n ? probe->value[0] : NAN);
+		bench_json_number("line_ns_max", probe->n ?
+				  probe->value[probe->n - 1] : NAN);
 		printf("}");
 	}
 	printf("},\n  \"discarded\": {\"slices\": %u, \"class_changed\": %u, "
-	       "\"outside\": %u, \"warm_up\": %u},\n  \"slices_robbed\": %u",
+	       "\"outside\": %u, \"warm_up\": %u},\n  \"slices_robbed\": %u, "
+	       "\"slices_robbed_dropped\": %u",
 	       result->changed + result->outside, result->changed,
-	       result->outside, result->warmed, result->robbed);
+	       result->outside, result->warmed, result->robbed,
+	       result->dropped);
 }
 
 static void contestants(const struct bench_result *result)
@@ -96,12 +112,15 @@ static void contestants(const struct bench_result *result)
 		if (j < i)
 			continue;
 		printf("%s\n    {\"name\": ", n++ ? "," : "");
-		text(row[i].who->name);
+		bench_json_text(row[i].who->name);
 		printf(", \"what\": ");
-		text(row[i].who->what);
+		bench_json_text(row[i].who->what);
 		printf(", \"note\": ");
-		text(bench_pair_note(row[i].pair));
-		printf("}");
+		bench_json_text(bench_pair_note(row[i].pair));
+		printf(", \"kind\": ");
+		bench_json_text(bench_kind_name(row[i].kind));
+		printf(", \"peer\": %s}",
+		       row[i].who->peer ? "true" : "false");
 	}
 	printf("]");
 }
@@ -113,22 +132,23 @@ static void trips(const struct bench_class *class,
 
 	printf(", \"trips\": %llu",
 	       h ? (unsigned long long)h->trips : 0ull);
-	member("p50_ns", f->p50);
-	member("p90_ns", f->p90);
-	member("p99_ns", f->p99);
-	member("p999_ns", f->p999);
-	member("max_ns", bench_percentile(h, 1));
-	member("burst_ns", f->burst);
-	member("slept", f->slept);
-	member("parked", f->parked);
+	bench_json_number("p50_ns", f->p50);
+	bench_json_number("p90_ns", f->p90);
+	bench_json_number("p99_ns", f->p99);
+	bench_json_number("p999_ns", f->p999);
+	bench_json_number("p9999_ns", f->p9999);
+	bench_json_number("max_ns", bench_percentile(h, 1));
+	bench_json_number("burst_ns", f->burst);
+	bench_json_number("slept", f->slept);
+	bench_json_number("parked", f->parked);
 }
 
 static void flow(const struct bench_row *row, const struct bench_figures *f)
 {
-	member("messages_per_s", f->rate);
-	member("messages_per_s_min", f->rate_min);
-	member("messages_per_s_max", f->rate_max);
-	member("bytes_per_s", f->rate * (double)row->size);
+	bench_json_number("messages_per_s", f->rate);
+	bench_json_number("messages_per_s_min", f->rate_min);
+	bench_json_number("messages_per_s_max", f->rate_max);
+	bench_json_number("bytes_per_s", f->rate * (double)row->size);
 }
 
 static void one_class(const struct bench_row *row, unsigned class)
@@ -136,13 +156,13 @@ static void one_class(const struct bench_row *row, unsigned class)
 	const struct bench_class *c = &row->class[class];
 	struct bench_figures f = bench_row_figures(row, class);
 
-	printf("\"%s\": {\"slices\": %u",
-	       class == BENCH_NEAR ? "near" : "far", c->slices);
+	printf("\"%s\": {\"slices\": %u, \"slices_robbed\": %u",
+	       bench_class_word(class), c->slices, c->robbed);
 	if (row->test == BENCH_RTT)
 		trips(c, &f);
 	else
 		flow(row, &f);
-	member("ratio_to_raw", f.ratio);
+	bench_json_number("ratio_to_raw", f.ratio);
 	printf(", \"switches\": [%llu, %llu], \"robbed\": [%llu, %llu]}",
 	       (unsigned long long)c->sleep[BENCH_A].waits,
 	       (unsigned long long)c->sleep[BENCH_B].waits,
@@ -153,13 +173,16 @@ static void one_class(const struct bench_row *row, unsigned class)
 static void one_row(const struct bench_row *row)
 {
 	printf("\n    {\"test\": ");
-	text(bench_test_name(row->test));
+	bench_json_text(bench_test_name(row->test));
 	printf(", \"mode\": ");
-	text(bench_mode_name(row->mode));
-	printf(", \"size\": %zu, \"contestant\": ", row->size);
-	text(row->who->name);
+	bench_json_text(bench_mode_name(row->mode));
+	printf(", \"kind\": ");
+	bench_json_text(bench_kind_name(row->kind));
+	printf(", \"size\": %zu, \"capacity\": %llu, \"contestant\": ",
+	       row->size, (unsigned long long)row->capacity);
+	bench_json_text(row->who->name);
 	printf(", \"label\": ");
-	text(bench_row_label(row));
+	bench_json_text(bench_row_label(row));
 	printf(", \"discarded\": %u,\n     ", row->discarded);
 	one_class(row, BENCH_NEAR);
 	printf(",\n     ");
@@ -167,11 +190,39 @@ static void one_row(const struct bench_row *row)
 	printf("}");
 }
 
+static void goals(const struct bench_result *result)
+{
+	static const char *const verdict[] = { "null", "false", "true" };
+	static struct bench_goal goal[BENCH_GOALS_MAX];
+	unsigned n = bench_goals(result, goal), i;
+
+	printf(",\n  \"goals\": [");
+	for (i = 0; i < n; i++) {
+		printf("%s\n    {\"goal\": ", i ? "," : "");
+		bench_json_text(goal[i].what);
+		printf(", \"class\": ");
+		bench_json_text(bench_class_word(goal[i].class));
+		printf(", \"unit\": ");
+		bench_json_text(goal[i].unit);
+		bench_json_number("figure", goal[i].figure);
+		bench_json_number("bound", goal[i].bound);
+		printf(", \"bound_is\": ");
+		bench_json_text(goal[i].bound_is);
+		printf(", \"at_most\": %s, \"met\": %s, \"few\": %s}",
+		       goal[i].at_most ? "true" : "false",
+		       verdict[goal[i].verdict],
+		       goal[i].few ? "true" : "false");
+	}
+	printf("]");
+}
+
 void bench_json(struct bench_result *result)
 {
 	unsigned i;
 
-	machine(result);
+	bench_json_machine(result->options->preset == BENCH_PRESET_PLAIN ?
+			   "" : "compare");
+	options(result);
 	classes(result);
 	contestants(result);
 	printf(",\n  \"rows\": [");
@@ -180,5 +231,8 @@ void bench_json(struct bench_result *result)
 			putchar(',');
 		one_row(&result->row[i]);
 	}
-	printf("]\n}\n");
+	printf("]");
+	if (result->options->preset != BENCH_PRESET_PLAIN)
+		goals(result);
+	printf("\n}\n");
 }

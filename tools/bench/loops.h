@@ -3,7 +3,9 @@
  * The loops that play a slice. A contestant gives a send and a receive of one
  * message, and BENCH_TRIPS and BENCH_FLOW compile the loops around them, so
  * that what a contestant's header inlines is inlined here too and no message
- * pays for a call through a pointer.
+ * pays for a call through a pointer. BENCH_BATCHES does so around calls that
+ * move many messages (batches.h), BENCH_WORK around those that lend memory, or
+ * again the copying ones (work.h).
  *
  * The small sizes are compiled as constants: a program knows how large its
  * messages are, and its compiler makes a store of a copy.
@@ -18,7 +20,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "bench.h"
+#include "contestant.h"
 #include "histogram.h"
 
 #define BENCH_INLINE static inline __attribute__((always_inline))
@@ -44,7 +46,7 @@ BENCH_INLINE void bench_relax(unsigned *looks)
 #if defined(__x86_64__) || defined(__i386__)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)
-	__asm__ volatile ("yield" : : : "memory");
+	__asm__ __volatile__ ("yield" : : : "memory");
 #else
 	weir_fence_compiler();
 #endif
@@ -207,22 +209,44 @@ BENCH_INLINE void bench_pong_size(struct bench_run *run, bench_send_one *send,
 	} while (!last);
 }
 
+/* So many multiplications that wait for each other, a ns or so each. */
+BENCH_INLINE void bench_think(unsigned steps, uint64_t number)
+{
+	uint64_t x = number;
+
+	while (steps--) {
+		x *= UINT64_C(6364136223846793005);
+		/* not to be left out, nor done at once */
+		__asm__ __volatile__ ("" : "+r" (x));
+	}
+}
+
 /* Sends until the receiver has seen enough. */
-BENCH_INLINE void bench_send_size(struct bench_run *run, bench_send_one *send,
-				  bench_recv_one *recv, size_t size)
+BENCH_INLINE void bench_send_until(struct bench_run *run, bench_send_one *send,
+				   size_t size, unsigned think)
 {
 	uint64_t number = run->order.first;
 	unsigned i;
 
-	(void)recv;
 	do {
 		for (i = 0; i < run->chunk; i++) {
 			bench_stamp(run->out, size, ++number);
+			bench_think(think, number);
 			send(run, run->out, size);
 		}
 	} while (!weir_load_relaxed32(&run->shared->stop.word));
 	bench_stamp(run->out, size, ++number | BENCH_LAST);
 	send(run, run->out, size);
+}
+
+BENCH_INLINE void bench_send_size(struct bench_run *run, bench_send_one *send,
+				  bench_recv_one *recv, size_t size)
+{
+	(void)recv;
+	if (WEIR_UNLIKELY(run->order.think))
+		bench_send_until(run, send, size, run->order.think);
+	else
+		bench_send_until(run, send, size, 0);
 }
 
 /* The time in which messages count: from the end of the warm-up on. */
@@ -312,8 +336,23 @@ BENCH_INLINE void bench_recv_size(struct bench_run *run, bench_send_one *send,
 		BENCH_BY_SIZE(bench_recv_size, run, send, recv);	\
 	}
 
-/* They, in a struct bench_plays. */
-#define BENCH_TRIPS_OF(name) [BENCH_RTT] = { name##_ping, name##_pong }
-#define BENCH_FLOW_OF(name) [BENCH_THROUGHPUT] = { name##_send, name##_recv }
+/* They, in a struct bench_plays; see contestant.h for C++. */
+#ifdef __cplusplus
+#define BENCH_PLAY_AT(test)
+#else
+#define BENCH_PLAY_AT(test) [test] =
+#endif
+#define BENCH_TRIPS_OF(name) BENCH_PLAY_AT(BENCH_RTT)			\
+	{ name##_ping, name##_pong }
+#define BENCH_FLOW_OF(name) BENCH_PLAY_AT(BENCH_THROUGHPUT)		\
+	{ name##_send, name##_recv }
+#define BENCH_BATCHES_OF(name) BENCH_PLAY_AT(BENCH_BATCHED)		\
+	{ name##_send_batches, name##_recv_batches }
+#define BENCH_WORK_OF(name) BENCH_PLAY_AT(BENCH_WORKED)			\
+	{ name##_make, name##_use }
+#define BENCH_NO_PLAY { NULL, NULL }
+
+#include "batches.h"
+#include "work.h"
 
 #endif

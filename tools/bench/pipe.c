@@ -14,10 +14,14 @@
 struct pipes {
 	int end[BENCH_SIDES][2];	/* [0]: where that side reads */
 	uint64_t size;
-	int read, write;		/* this process's, after the join */
 };
 
-static void *setup(uint64_t capacity)
+/* Of one side. */
+struct ends {
+	int read, write;
+};
+
+static void *setup(const struct bench_ask *ask)
 {
 	struct pipes *p = calloc(1, sizeof(*p));
 	int side;
@@ -27,7 +31,7 @@ static void *setup(uint64_t capacity)
 	for (side = 0; side < BENCH_SIDES; side++) {
 		if (pipe(p->end[side]))
 			bench_fail("pipe: %s", strerror(errno));
-		p->size = bench_pipe_size(p->end[side][1], capacity);
+		p->size = bench_pipe_size(p->end[side][1], ask->capacity);
 	}
 	return p;
 }
@@ -55,17 +59,23 @@ static void leave(void *state)
 
 static void join(struct bench_run *run)
 {
-	struct pipes *p = run->state;
+	const struct pipes *p = run->state;
+	struct ends *ends = calloc(1, sizeof(*ends));
 
-	p->read = p->end[run->side][0];
-	p->write = p->end[!run->side][1];
+	if (!ends)
+		bench_fail("no memory");
+	ends->read = p->end[run->side][0];
+	ends->write = p->end[!run->side][1];
+	run->mine = ends;
+	if (run->kind == BENCH_THREADS)
+		return;
 	close(p->end[run->side][1]);
 	close(p->end[!run->side][0]);
 }
 
 static void begin(struct bench_run *run)
 {
-	struct pipes *p = run->state;
+	struct ends *p = run->mine;
 	int flags = run->order.mode == BENCH_BUSY ? O_NONBLOCK : 0;
 
 	if (fcntl(p->read, F_SETFL, flags) || fcntl(p->write, F_SETFL, flags))
@@ -75,7 +85,7 @@ static void begin(struct bench_run *run)
 static void send_pipe(struct bench_run *run, const void *data, size_t size)
 {
 	const char *at = data;
-	int fd = ((struct pipes *)run->state)->write;
+	int fd = ((struct ends *)run->mine)->write;
 	unsigned looks = 0;
 	ssize_t n;
 
@@ -95,7 +105,7 @@ static void send_pipe(struct bench_run *run, const void *data, size_t size)
 static void recv_pipe(struct bench_run *run, void *data, size_t size)
 {
 	char *at = data;
-	int fd = ((struct pipes *)run->state)->read;
+	int fd = ((struct ends *)run->mine)->read;
 	unsigned looks = 0;
 	ssize_t n;
 
@@ -120,6 +130,9 @@ BENCH_FLOW(pipe, send_pipe, recv_pipe)
 const struct bench_contestant bench_pipe = {
 	.name = "pipe",
 	.what = "a pipe each way; a write and a read for each message",
+	.peer = true,
+	.plain = true,
+	.kinds = BENCH_IN_PROCESSES | BENCH_IN_THREADS,
 	.plays = {
 		[BENCH_BUSY] = {{ BENCH_TRIPS_OF(pipe), BENCH_FLOW_OF(pipe) }},
 		[BENCH_BLOCKING] = {{ BENCH_TRIPS_OF(pipe),

@@ -10,6 +10,7 @@
 #include "bench.h"
 
 const struct bench_contestant bench_futex = { .name = "futex" };
+const struct bench_contestant bench_mq = { .name = "mq" };
 
 int bench_cpus(int *cpu, int n)
 {

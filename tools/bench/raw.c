@@ -10,13 +10,10 @@
 
 #include "raw.h"
 
-/* Measured with messages of 64 KiB, of 1 to 64: near and far the fastest or
-   next to it. */
-#define PIECE 16384
-
 /* Every page is touched here, as a ring's are when it is made. */
-void *raw_setup(uint64_t capacity)
+void *raw_setup(const struct bench_ask *ask)
 {
+	size_t capacity = ask->capacity;
 	size_t size = sizeof(struct raw_memory) + BENCH_SIDES * capacity;
 	struct raw_state *s = calloc(1, sizeof(*s));
 	unsigned char *memory;
@@ -37,6 +34,24 @@ void *raw_setup(uint64_t capacity)
 	return s;
 }
 
+void raw_join(struct bench_run *run)
+{
+	struct raw_state *s = malloc(sizeof(*s));
+
+	if (!s)
+		bench_fail("no memory");
+	memcpy(s, run->state, sizeof(*s));
+	run->mine = s;
+}
+
+static void *queue_setup(const struct bench_ask *ask)
+{
+	struct raw_state *s = raw_setup(ask);
+
+	s->queue = true;
+	return s;
+}
+
 /* The mapping stays: the parent does not touch it, so it costs nothing. */
 void raw_leave(void *state)
 {
@@ -46,35 +61,32 @@ void raw_leave(void *state)
 /* The slots of another size held something else: both sides begin anew. */
 void raw_begin(struct bench_run *run)
 {
-	struct raw_state *s = run->state;
+	struct raw_state *s = run->mine;
 
 	if (run->order.test != BENCH_RTT)
 		return;
-	memset(s->buffer[run->side], 0, run->order.size < RAW_LARGE ?
-					WEIR_LINE : s->capacity);
+	memset(s->buffer[run->side], 0, run->order.size < RAW_LARGE &&
+	       !s->queue ? WEIR_LINE : s->capacity);
 	s->sent = s->received = 0;
 }
 
-static void wait_busy(struct weir_a32 *word, uint32_t want)
+static void send_slot(struct bench_run *run, const void *data, size_t size)
 {
-	unsigned looks = 0;
-
-	while ((int32_t)(weir_load_acquire32(word) - want) < 0)
-		bench_relax(&looks);
+	raw_slot_send(run, data, size, RAW_PIECE, raw_wake_nobody, false);
 }
 
-static void wake_nobody(struct weir_a32 *word)
+static void recv_slot(struct bench_run *run, void *data, size_t size)
 {
-	(void)word;
+	raw_slot_recv(run, data, size, RAW_PIECE, raw_wait_busy);
 }
 
 static void send_line(struct bench_run *run, const void *data, size_t size)
 {
-	struct raw_state *s = run->state;
+	struct raw_state *s = run->mine;
 	uint64_t number;
 
 	if (size != 8) {
-		raw_slot_send(run, data, size, PIECE, wake_nobody);
+		send_slot(run, data, size);
 		return;
 	}
 	memcpy(&number, data, 8);
@@ -83,12 +95,12 @@ static void send_line(struct bench_run *run, const void *data, size_t size)
 
 static void recv_line(struct bench_run *run, void *data, size_t size)
 {
-	struct raw_state *s = run->state;
+	struct raw_state *s = run->mine;
 	unsigned looks = 0;
 	uint64_t number;
 
 	if (size != 8) {
-		raw_slot_recv(run, data, size, PIECE, wait_busy);
+		recv_slot(run, data, size);
 		return;
 	}
 	while ((number = weir_load_acquire64(s->memory->line[!run->side])) ==
@@ -100,15 +112,26 @@ static void recv_line(struct bench_run *run, void *data, size_t size)
 
 static void parts_send(struct bench_run *run)
 {
-	BENCH_BY_SIZE(raw_flow_send, run, wait_busy, wake_nobody);
+	BENCH_BY_SIZE(raw_flow_send, run, raw_wait_busy, raw_wake_nobody);
 }
 
 static void parts_recv(struct bench_run *run)
 {
-	BENCH_BY_SIZE(raw_flow_recv, run, wait_busy, wake_nobody);
+	BENCH_BY_SIZE(raw_flow_recv, run, raw_wait_busy, raw_wake_nobody);
+}
+
+static void work_make(struct bench_run *run)
+{
+	raw_work_make(run, raw_wait_busy, raw_wake_nobody, run->order.size);
+}
+
+static void work_use(struct bench_run *run)
+{
+	raw_work_use(run, raw_wait_busy, raw_wake_nobody, run->order.size);
 }
 
 BENCH_TRIPS(line, send_line, recv_line)
+BENCH_TRIPS(slot, send_slot, recv_slot)
 
 const struct bench_contestant bench_raw = {
 	.name = "raw",
@@ -117,13 +140,37 @@ const struct bench_contestant bench_raw = {
 		[BENCH_BUSY] = {
 			[BENCH_RTT] = "raw lines",
 			[BENCH_THROUGHPUT] = "raw copies",
+			[BENCH_BATCHED] = "raw copies",
+			[BENCH_WORKED] = "raw in place",
 		},
 	},
 	.raw = true,
+	.plain = true,
+	.kinds = BENCH_IN_PROCESSES | BENCH_IN_THREADS,
 	.plays = {
-		[BENCH_BUSY] = {{ BENCH_TRIPS_OF(line), BENCH_FLOW_OF(parts) }},
+		[BENCH_BUSY] = {{
+			BENCH_TRIPS_OF(line),
+			BENCH_FLOW_OF(parts),
+			/* of batches it has no other way */
+			[BENCH_BATCHED] = { parts_send, parts_recv },
+			BENCH_WORK_OF(work),
+		}},
 	},
 	.setup = raw_setup,
+	.join = raw_join,
+	.leave = raw_leave,
+	.begin = raw_begin,
+};
+
+const struct bench_contestant bench_raw_queue = {
+	.name = "raw-queue",
+	.what = "raw, with a fresh slot for each message, as queues have",
+	.kinds = BENCH_IN_PROCESSES | BENCH_IN_THREADS,
+	.plays = {
+		[BENCH_BUSY] = {{ BENCH_TRIPS_OF(slot) }},
+	},
+	.setup = queue_setup,
+	.join = raw_join,
 	.leave = raw_leave,
 	.begin = raw_begin,
 };

@@ -2,7 +2,6 @@
 /*
  * The rows of the table, the rounds of slices that fill them, and the classes.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,107 +20,125 @@
 #define PROBE_LEAST_NS 5
 #define PROBE_MOST_FAR 8
 
-/* A trip that is longer shows the clock's cost, some 10 ns, by 1 % at most. */
-#define CLOCK_SHOWS_NS 1000
+/* Steps of a sender who thinks: some 10 ns, more than a reader takes. */
+#define THINK 12
 
-static struct bench_pair *pair_of[BENCH_CONTESTANTS_MAX];
+/* Pairs that were started, or could not be (NULL). */
+static struct {
+	unsigned contestant;
+	struct bench_ask ask;
+	struct bench_pair *pair;
+} *started;
+static unsigned started_n;
 
-/* Whether the name stands in a list with commas. */
-static bool listed(const char *list, const char *name)
+static struct bench_pair *pair_for(unsigned contestant,
+				   const struct bench_ask *ask)
 {
-	size_t len = strlen(name);
-	const char *at = list;
+	unsigned i;
 
-	while (at) {
-		if (!strncmp(at, name, len) && (!at[len] || at[len] == ','))
-			return true;
-		at = strchr(at, ',');
-		at = at ? at + 1 : NULL;
+	for (i = 0; i < started_n; i++) {
+		if (started[i].contestant == contestant &&
+		    started[i].ask.kind == ask->kind &&
+		    started[i].ask.capacity == ask->capacity &&
+		    started[i].ask.size == ask->size)
+			return started[i].pair;
 	}
-	return false;
+	started = realloc(started, (started_n + 1) * sizeof(*started));
+	if (!started)
+		bench_fail("no memory");
+	started[started_n].contestant = contestant;
+	started[started_n].ask = *ask;
+	started[started_n].pair =
+		bench_pair_start(bench_contestants[contestant], ask);
+	return started[started_n++].pair;
 }
 
-static bool wanted(const struct bench_options *options,
-		   const struct bench_contestant *who)
+static bool same_cell(const struct bench_row *a, const struct bench_row *b)
 {
-	if (who->raw)
-		return true;
-	return options->with ? listed(options->with, who->name) :
-			       !who->optional;
+	return a->kind == b->kind && a->test == b->test &&
+	       a->mode == b->mode && a->size == b->size;
 }
 
-static void add_row(struct bench_result *result, unsigned test, unsigned mode,
-		    size_t size, unsigned contestant)
+static void add_row(struct bench_result *result, const struct bench_row *cell,
+		    unsigned contestant)
 {
 	const struct bench_contestant *who = bench_contestants[contestant];
-	struct bench_row *row, *raw;
+	struct bench_ask ask = {
+		.kind = (int)cell->kind,
+		.capacity = cell->capacity,
+		.size = who->by_size ? cell->size : 0,
+	};
+	struct bench_row *row = &result->row[result->rows], *raw;
 
-	row = &result->row[result->rows++];
+	*row = *cell;
 	row->who = who;
-	row->test = test;
-	row->mode = mode;
-	row->size = size;
+	row->pair = pair_for(contestant, &ask);
+	if (!row->pair)
+		return;
+	result->rows++;
 	/* The raw contestant is the first of a cell. */
-	for (raw = row; raw > result->row && raw[-1].test == test &&
-	     raw[-1].mode == mode && raw[-1].size == size; raw--)
+	for (raw = row; raw > result->row && same_cell(raw - 1, row); raw--)
 		;
 	row->raw = raw->who->raw ? raw : NULL;
-	if (!pair_of[contestant])
-		pair_of[contestant] =
-			bench_pair_start(who, result->options->capacity);
-	row->pair = pair_of[contestant];
 }
 
-static void add_cell(struct bench_result *result, unsigned test, unsigned mode,
-		     size_t size)
+static void add_cell(struct bench_result *result, const struct bench_row *cell)
+{
+	const struct bench_contestant *who;
+	unsigned i;
+
+	for (i = 0; (who = bench_contestants[i]); i++) {
+		if (bench_wanted(result->options, who) &&
+		    bench_enters(who, cell->kind, cell->test, cell->mode,
+				 cell->size, cell->capacity))
+			add_row(result, cell, i);
+	}
+}
+
+static void add_sizes(struct bench_result *result, struct bench_row *cell)
 {
 	const struct bench_options *options = result->options;
 	unsigned i;
 
-	for (i = 0; bench_contestants[i]; i++) {
-		if (wanted(options, bench_contestants[i]) &&
-		    bench_competes(bench_contestants[i], test, mode))
-			add_row(result, test, mode, size, i);
+	for (i = 0; i < options->sizes; i++) {
+		cell->size = options->size[i];
+		cell->capacity = bench_capacity_of(options, cell->size);
+		if (bench_planned(options, cell->kind, cell->test, cell->mode,
+				  cell->size))
+			add_cell(result, cell);
 	}
 }
 
 void bench_rows_make(struct bench_result *result,
 		     const struct bench_options *options)
 {
-	unsigned test, mode, size;
+	struct bench_row cell;
 
+	memset(&cell, 0, sizeof(cell));
 	memset(result, 0, sizeof(*result));
 	result->options = options;
 	/* never moved: rows point to each other */
-	result->row = calloc((size_t)BENCH_TESTS * BENCH_MODES *
+	result->row = calloc((size_t)BENCH_KINDS * BENCH_TESTS * BENCH_MODES *
 			     BENCH_SIZES_MAX * BENCH_CONTESTANTS_MAX,
 			     sizeof(*result->row));
 	if (!result->row)
 		bench_fail("no memory");
-	for (test = 0; test < BENCH_TESTS; test++) {
-		for (mode = 0; mode < BENCH_MODES; mode++) {
-			if (!(options->tests >> test & 1) ||
-			    !(options->modes >> mode & 1))
-				continue;
-			for (size = 0; size < options->sizes; size++)
-				add_cell(result, test, mode,
-					 options->size[size]);
+	for (cell.kind = 0; cell.kind < BENCH_KINDS; cell.kind++) {
+		for (cell.test = 0; cell.test < BENCH_TESTS; cell.test++) {
+			for (cell.mode = 0; cell.mode < BENCH_MODES;
+			     cell.mode++)
+				add_sizes(result, &cell);
 		}
 	}
 }
 
-const char *bench_row_label(const struct bench_row *row)
+bool bench_class_shown(const struct bench_result *result, unsigned class)
 {
-	const char *label = row->who->label[row->mode][row->test];
+	unsigned i, n = 0;
 
-	return label ? label : row->who->name;
-}
-
-const char *bench_class_name(unsigned class)
-{
-	if (!bench_machine.classes)
-		return bench_machine.one ? "one CPU" : "not pinned";
-	return class == BENCH_NEAR ? "near" : "far";
+	for (i = 0; i < result->rows; i++)
+		n += result->row[i].class[class].slices >= BENCH_ENOUGH;
+	return 2 * n >= result->rows;
 }
 
 /* -1: outside of both */
@@ -158,7 +175,7 @@ static void keep(struct bench_row *row, struct bench_class *class,
 		class->sleep[side].parks += shared->sleep[side].parks;
 	}
 	class->messages += shared->messages;
-	if (row->test == BENCH_THROUGHPUT) {
+	if (row->test != BENCH_RTT) {
 		bench_values_add(&class->rate, (double)shared->messages * 1e9 /
 				 bench_ns((double)shared->ticks));
 		return;
@@ -172,6 +189,7 @@ static void file_slice(struct bench_result *result, struct bench_row *row,
 {
 	int before = class_of(result, shared->probe_ticks[0]);
 	int after = class_of(result, shared->probe_ticks[1]);
+	bool robbed;
 	int i;
 
 	if (before < 0 || after < 0 || before != after) {
@@ -183,12 +201,14 @@ static void file_slice(struct bench_result *result, struct bench_row *row,
 		return;
 	}
 	result->slices[before]++;
-	if (shared->sleep[BENCH_A].robbed || shared->sleep[BENCH_B].robbed)
-		result->robbed++;
+	robbed = shared->sleep[BENCH_A].robbed || shared->sleep[BENCH_B].robbed;
+	result->robbed += robbed;
 	for (i = 0; i < 2; i++)
 		bench_values_add(&result->probe[before],
 				 bench_ns((double)shared->probe_ticks[i]));
-	keep(row, &row->class[before], shared);
+	/* On one CPU the two sides take it from each other. */
+	keep(row, robbed && !bench_machine.one ? &row->robbed[before] :
+						 &row->class[before], shared);
 }
 
 static void play(struct bench_result *result, struct bench_row *row, double ms,
@@ -206,6 +226,8 @@ static void play(struct bench_result *result, struct bench_row *row, double ms,
 	};
 	const struct bench_shared *shared;
 
+	if (row->test == BENCH_STARVED)
+		order.think = THINK;
 	if (paused)
 		order.pause = bench_ticks_of(result->options->pause_us * 1e3);
 	shared = bench_pair_play(row->pair, &order);
@@ -221,8 +243,7 @@ static unsigned cell_rows(const struct bench_result *result, unsigned first)
 	const struct bench_row *row = &result->row[first];
 	unsigned n = 1;
 
-	while (first + n < result->rows && row[n].test == row->test &&
-	       row[n].mode == row->mode && row[n].size == row->size)
+	while (first + n < result->rows && same_cell(&row[n], row))
 		n++;
 	return n;
 }
@@ -262,6 +283,56 @@ static bool run_round(struct bench_result *result, uint64_t start)
 	return true;
 }
 
+static void free_class(struct bench_class *class)
+{
+	free(class->histogram);
+	free(class->bursts);
+	free(class->rate.value);
+	memset(class, 0, sizeof(*class));
+}
+
+static void join_class(struct bench_class *to, const struct bench_class *from)
+{
+	unsigned i;
+
+	to->slices += from->slices;
+	to->robbed += from->slices;
+	to->messages += from->messages;
+	for (i = 0; i < BENCH_SIDES; i++) {
+		to->sleep[i].waits += from->sleep[i].waits;
+		to->sleep[i].robbed += from->sleep[i].robbed;
+		to->sleep[i].parks += from->sleep[i].parks;
+	}
+	for (i = 0; i < from->rate.n; i++)
+		bench_values_add(&to->rate, from->rate.value[i]);
+	if (from->histogram)
+		add_up(&to->histogram, from->histogram);
+	if (from->bursts)
+		add_up(&to->bursts, from->bursts);
+}
+
+/*
+ * What another program disturbed counts only where a row has too little else:
+ * threads of a contestant's own may be the ones that disturb, always.
+ */
+static void settle_robbed(struct bench_result *result)
+{
+	struct bench_class *class, *robbed;
+	unsigned i, j;
+
+	for (i = 0; i < result->rows; i++) {
+		for (j = 0; j < BENCH_CLASSES; j++) {
+			class = &result->row[i].class[j];
+			robbed = &result->row[i].robbed[j];
+			if (class->slices < BENCH_ENOUGH)
+				join_class(class, robbed);
+			else
+				result->dropped += robbed->slices;
+			free_class(robbed);
+		}
+	}
+}
+
 void bench_rows_run(struct bench_result *result)
 {
 	uint64_t start;
@@ -272,89 +343,19 @@ void bench_rows_run(struct bench_result *result)
 	start = bench_clock_system();
 	while (run_round(result, start))
 		;
+	settle_robbed(result);
 }
 
 void bench_rows_free(struct bench_result *result)
 {
-	struct bench_class *class;
 	unsigned i, j;
 
 	for (i = 0; i < result->rows; i++) {
-		for (j = 0; j < BENCH_CLASSES; j++) {
-			class = &result->row[i].class[j];
-			free(class->histogram);
-			free(class->bursts);
-			free(class->rate.value);
-		}
+		for (j = 0; j < BENCH_CLASSES; j++)
+			free_class(&result->row[i].class[j]);
 	}
 	for (j = 0; j < BENCH_CLASSES; j++)
 		free(result->probe[j].value);
 	free(result->row);
-}
-
-/* Of one side's waits, one for each round trip. */
-static double share(uint64_t slept, const struct bench_class *class)
-{
-	double all = (double)class->messages * BENCH_SIDES;
-
-	return (double)slept < all ? (double)slept / all : 1;
-}
-
-static void figure_trips(const struct bench_row *row,
-			 const struct bench_class *class,
-			 struct bench_figures *f)
-{
-	uint64_t waits = class->sleep[BENCH_A].waits +
-			 class->sleep[BENCH_B].waits;
-
-	/* On one CPU each pause is a sleep too. */
-	if (bench_machine.one && row->mode == BENCH_BLOCKING)
-		waits -= class->messages < waits ? class->messages : waits;
-	f->p50 = bench_percentile(class->histogram, 0.5);
-	f->p90 = bench_percentile(class->histogram, 0.9);
-	f->p99 = bench_percentile(class->histogram, 0.99);
-	f->p999 = bench_percentile(class->histogram, 0.999);
-	f->slept = share(waits, class);
-	if (row->who->parks)
-		f->parked = share(class->sleep[BENCH_A].parks +
-				  class->sleep[BENCH_B].parks, class);
-}
-
-/*
- * What one trip takes: in bursts if that is so little that the clock would
- * show, else the median, which fewer disturbances reach.
- */
-static double one_trip(const struct bench_figures *f)
-{
-	return f->p50 < CLOCK_SHOWS_NS && !isnan(f->burst) ? f->burst : f->p50;
-}
-
-struct bench_figures bench_row_figures(const struct bench_row *row,
-				       unsigned class)
-{
-	struct bench_figures f = { NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN,
-				   NAN, NAN, NAN };
-	const struct bench_class *c = &row->class[class];
-	struct bench_figures raw;
-
-	if (!c->slices)
-		return f;
-	if (row->test == BENCH_RTT) {
-		figure_trips(row, c, &f);
-		f.burst = bench_percentile(c->bursts, 0.5) / BENCH_BURST;
-	} else {
-		f.rate = bench_median(c->rate.value, c->rate.n);
-		f.rate_min = c->rate.value[0];
-		f.rate_max = c->rate.value[c->rate.n - 1];
-	}
-	if (row->raw == row) {
-		f.ratio = 1;
-	} else if (row->raw) {
-		raw = bench_row_figures(row->raw, class);
-		if (row->test == BENCH_THROUGHPUT)
-			f.ratio = f.rate / raw.rate;
-		else
-			f.ratio = one_trip(&f) / one_trip(&raw);
-	}
-	return f;
+	free(started);
 }

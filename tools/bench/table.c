@@ -7,13 +7,8 @@
 
 #include "bench.h"
 
-/* A row of fewer slices is marked, as in any table of medians. Arbitrary. */
-#define FEW 7
-/* A class is shown if at least half of the rows have so many slices in it. */
-#define ENOUGH 3
-
 /* Three digits that mean something, right-aligned. */
-static void figure(double value, int width)
+void bench_table_figure(double value, int width)
 {
 	int digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 :
 		     value >= 0.9995 ? 2 : value >= 0.09995 ? 3 : 4;
@@ -24,29 +19,21 @@ static void figure(double value, int width)
 		printf("%*.*f", width, digits, value);
 }
 
-static void size_name(size_t size, char *text, size_t room)
-{
-	if (size >= 1024 && size % 1024 == 0)
-		snprintf(text, room, "%zu KiB", size / 1024);
-	else
-		snprintf(text, room, "%zu B", size);
-}
-
 /* The first row of a cell carries its size. */
 static void row_head(const struct bench_row *row, bool first)
 {
 	char size[24] = "";
 
 	if (first)
-		size_name(row->size, size, sizeof(size));
+		bench_size_name(row->size, size, sizeof(size));
 	printf("%8s  %-11s", size, bench_row_label(row));
 }
 
 static void row_tail(double ratio, unsigned slices)
 {
 	printf("  ");
-	figure(ratio, 6);
-	printf("  %5u%s\n", slices, slices < FEW ? "*" : "");
+	bench_table_figure(ratio, 6);
+	printf("  %5u%s\n", slices, slices < BENCH_FEW ? "*" : "");
 }
 
 static void trips_row(const struct bench_row *row, unsigned class, bool first)
@@ -54,12 +41,12 @@ static void trips_row(const struct bench_row *row, unsigned class, bool first)
 	struct bench_figures f = bench_row_figures(row, class);
 
 	row_head(row, first);
-	figure(f.p50 / 1e3, 9);
-	figure(f.p90 / 1e3, 9);
-	figure(f.p99 / 1e3, 9);
-	figure(f.p999 / 1e3, 9);
+	bench_table_figure(f.p50 / 1e3, 9);
+	bench_table_figure(f.p90 / 1e3, 9);
+	bench_table_figure(f.p99 / 1e3, 9);
+	bench_table_figure(f.p999 / 1e3, 9);
 	if (row->mode == BENCH_BUSY)
-		figure(f.burst / 1e3, 9);
+		bench_table_figure(f.burst / 1e3, 9);
 	else if (isnan(f.slept))
 		printf("%9s", "-");
 	else
@@ -72,13 +59,13 @@ static void flow_row(const struct bench_row *row, unsigned class, bool first)
 	struct bench_figures f = bench_row_figures(row, class);
 
 	row_head(row, first);
-	figure(f.rate / 1e6, 9);
+	bench_table_figure(f.rate / 1e6, 9);
 	printf("  [");
-	figure(f.rate_min / 1e6, 6);
+	bench_table_figure(f.rate_min / 1e6, 6);
 	printf(" -");
-	figure(f.rate_max / 1e6, 7);
+	bench_table_figure(f.rate_max / 1e6, 7);
 	printf("]");
-	figure(f.rate * (double)row->size / 1e9, 10);
+	bench_table_figure(f.rate * (double)row->size / 1e9, 10);
 	printf("        ");
 	row_tail(f.ratio, row->class[class].slices);
 }
@@ -121,16 +108,7 @@ static void class_rows(const struct bench_result *result, unsigned class)
 	}
 }
 
-static bool enough(const struct bench_result *result, unsigned class)
-{
-	unsigned i, n = 0;
-
-	for (i = 0; i < result->rows; i++)
-		n += result->row[i].class[class].slices >= ENOUGH;
-	return 2 * n >= result->rows;
-}
-
-static void machine_line(void)
+void bench_table_machine(void)
 {
 	const struct bench_machine *m = &bench_machine;
 
@@ -158,7 +136,7 @@ static void class_count(struct bench_result *result, unsigned class)
 	printf(", ");
 }
 
-static void slices_line(struct bench_result *result)
+void bench_table_slices(struct bench_result *result)
 {
 	const struct bench_options *o = result->options;
 	unsigned all = result->slices[0] + result->slices[1] +
@@ -175,8 +153,9 @@ static void slices_line(struct bench_result *result)
 		       "before and after\n", o->far_ns);
 	/* On one CPU the two sides take it from each other. */
 	if (result->robbed && !bench_machine.one)
-		printf("in %u slices another program took a CPU for a while\n",
-		       result->robbed);
+		printf("in %u slices another program took a CPU for a while; "
+		       "%u of them do not count\n", result->robbed,
+		       result->dropped);
 }
 
 static void notes(const struct bench_result *result)
@@ -201,10 +180,10 @@ void bench_table(struct bench_result *result)
 {
 	unsigned class, shown = 0;
 
-	machine_line();
-	slices_line(result);
+	bench_table_machine();
+	bench_table_slices(result);
 	for (class = 0; class < BENCH_CLASSES; class++) {
-		if (!enough(result, class))
+		if (!bench_class_shown(result, class))
 			continue;
 		class_rows(result, class);
 		shown++;

@@ -14,14 +14,13 @@
 struct sockets {
 	int end[BENCH_SIDES];
 	int size;		/* of the send buffer, as the system counts */
-	int fd;			/* this process's, after the join */
 };
 
-static void *setup(uint64_t capacity)
+static void *setup(const struct bench_ask *ask)
 {
 	struct sockets *s = calloc(1, sizeof(*s));
 	socklen_t len = sizeof(s->size);
-	int side, size = (int)capacity;
+	int side, size = (int)ask->capacity;
 
 	if (!s)
 		bench_fail("no memory");
@@ -59,14 +58,15 @@ static void join(struct bench_run *run)
 {
 	struct sockets *s = run->state;
 
-	s->fd = s->end[run->side];
-	close(s->end[!run->side]);
+	run->mine = &s->end[run->side];
+	if (run->kind == BENCH_PROCESSES)
+		close(s->end[!run->side]);
 }
 
 BENCH_INLINE void send_flags(struct bench_run *run, const void *data,
 			     size_t size, int flags)
 {
-	int fd = ((struct sockets *)run->state)->fd;
+	int fd = *(const int *)run->mine;
 	unsigned looks = 0;
 	ssize_t n;
 
@@ -83,7 +83,7 @@ BENCH_INLINE void send_flags(struct bench_run *run, const void *data,
 BENCH_INLINE void recv_flags(struct bench_run *run, void *data, size_t size,
 			     int flags)
 {
-	int fd = ((struct sockets *)run->state)->fd;
+	int fd = *(const int *)run->mine;
 	unsigned looks = 0;
 	ssize_t n;
 
@@ -125,6 +125,9 @@ BENCH_FLOW(blocking, send_blocking, recv_blocking)
 const struct bench_contestant bench_unix = {
 	.name = "unix",
 	.what = "a Unix socket pair, SEQPACKET; a send and a recv each",
+	.peer = true,
+	.plain = true,
+	.kinds = BENCH_IN_PROCESSES | BENCH_IN_THREADS,
 	.plays = {
 		[BENCH_BUSY] = {{ BENCH_TRIPS_OF(busy), BENCH_FLOW_OF(busy) }},
 		[BENCH_BLOCKING] = {{ BENCH_TRIPS_OF(blocking),

@@ -16,13 +16,16 @@
 
 /*
  * When the sender has died, what it had sent is still written out, as long as
- * somebody takes it. Arbitrary: more than a disk or a reader that is alive
- * lets one wait, less than a person notices.
+ * somebody takes it: not so if the output is full and stays as full for so
+ * long. Arbitrary: more than a reader that is alive lets one wait, less than a
+ * person notices.
  */
 #define STILL_MS 200
 
 static struct cat_link receiver;
 static pthread_t watcher;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool knows;		/* the main thread, how this ends */
 static bool sigpipe_kills;
 
 static const char *why_gone(int r)
@@ -34,7 +37,27 @@ static const char *why_gone(int r)
 	return weir_strerror(r);
 }
 
-/* Until the sender has gone, or the main thread knows the end and cancels. */
+/* An output that would take more does not keep the main thread, however slow
+   that is; one that failed, neither. */
+static bool output_is_full(void)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return !poll(&p, 1, 0);
+}
+
+static bool end_is_known(void)
+{
+	bool is;
+
+	pthread_mutex_lock(&lock);
+	is = knows;
+	pthread_mutex_unlock(&lock);
+	return is;
+}
+
+/* Until the sender has gone, or the main thread knows the end and cancels: a
+   sender that dies when it has sent all is not missed. */
 static void *watch(void *arg)
 {
 	uint64_t before;
@@ -45,7 +68,9 @@ static void *watch(void *arg)
 	do {
 		before = cat_moved_so_far();
 		poll(NULL, 0, STILL_MS);
-	} while (cat_moved_so_far() != before);
+		if (end_is_known())
+			return arg;
+	} while (cat_moved_so_far() != before || !output_is_full());
 	cat_fail("%s", r ? why_gone(r) : weir_strerror(-EPROTO));
 }
 
@@ -92,6 +117,9 @@ static void catch_signals(void)
 /* The last word on the control ring: "" or why not all was written. */
 static void tell_sender(const char *text)
 {
+	pthread_mutex_lock(&lock);
+	knows = true;
+	pthread_mutex_unlock(&lock);
 	weir_tx_cancel(receiver.tx);
 	pthread_join(watcher, NULL);
 	/* if the sender has gone meanwhile, nobody reads it */

@@ -86,6 +86,16 @@ static void stop_watching(void)
 	pthread_join(watcher, NULL);
 }
 
+/* A watcher that is cancelled may have looked just before it came. */
+static void last_word(void)
+{
+	const void *data;
+	size_t len;
+
+	if (!weir_rx_peek(sender.rx, &data, &len) && len)
+		fail_with(data, len);
+}
+
 static void *room(size_t len)
 {
 	void *data;
@@ -99,6 +109,7 @@ static void *room(size_t len)
 	if (!r)
 		return data;
 	stop_watching();
+	last_word();
 	cat_fail("%s", why_gone(r));
 }
 
