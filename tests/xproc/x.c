@@ -794,8 +794,11 @@ static int run_case(const struct x_case *c)
 	if (steps)
 		memset(steps, 0, sizeof(*steps));
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		/* of a killed run whose process had this number */
+		forget_names(getpid());
 		watched(&old, c);
+	}
 	if (pid < 0)
 		return 1;
 	setpgid(pid, pid);
