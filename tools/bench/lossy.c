@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * weir, spoilt: of 1000 messages it damages one (round trip, payload made and
+ * weir, spoilt: of 10 messages it damages one (round trip, payload made and
  * used), loses one (throughput) or sends one twice (batches). Runs only if it
  * is asked for, and must end the program with status 1: it shows that what the
  * others carried was looked at.
  */
 #include "rings.h"
 
-#define SPOIL 1000
+#define SPOIL 10
 
 /* Never the last one of a slice, or the receiver would wait for ever. */
 static bool spoilt(const void *data)
