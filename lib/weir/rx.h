@@ -49,7 +49,7 @@ WEIR_LOCAL_INLINE void weir_priv_rx_notify(struct weir_rx *rx)
 {
 	uint32_t waiting;
 
-	/* F1 as in weir_priv_tx_notify(): the compiler's */
+	/* a fence of the compiler alone: a real F1 is the library's */
 	weir_fence_compiler();
 	/* A3 pairs with R3 in weir_end_announce(): need before the word. */
 	waiting = weir_load_acquire32(rx->peer_waiting);
@@ -181,7 +181,9 @@ WEIR_API int weir_rx_arm(struct weir_rx *rx);
 
 /*
  * From now on every call that finds no message answers -ECANCELED, a waiting
- * one at once. Callers: any thread, not after close. Blocks: never. Returns: 0.
+ * one at once. An armed handle becomes readable, but not a connection's: the
+ * program rouses its own loop then.
+ * Callers: any thread, not after close. Blocks: never. Returns: 0.
  */
 WEIR_API int weir_rx_cancel(struct weir_rx *rx);
 

@@ -79,7 +79,7 @@ WEIR_LOCAL_INLINE void weir_priv_tx_notify(struct weir_tx *tx)
 {
 	uint32_t waiting;
 
-	/* F1, where it is the compiler's alone */
+	/* a fence of the compiler alone: a real F1 is the library's */
 	weir_fence_compiler();
 	/* relaxed: F1 orders it; what is done with it needs no other data */
 	waiting = weir_load_relaxed32(tx->peer_waiting);
@@ -204,7 +204,8 @@ WEIR_API int weir_tx_arm(struct weir_tx *tx, size_t len);
 
 /*
  * From now on every call that finds no room answers -ECANCELED, a waiting one
- * at once. Callers: any thread, not after close. Blocks: never. Returns: 0.
+ * at once. Handles as with weir_rx_cancel.
+ * Callers: any thread, not after close. Blocks: never. Returns: 0.
  */
 WEIR_API int weir_tx_cancel(struct weir_tx *tx);
 
