@@ -20,6 +20,7 @@ struct napper {
 	struct weir_a32 own;	/* the list has changed */
 	int single;		/* one nap, on whatever it sleeps on */
 	int stop;
+	struct weir_a32 ended;	/* it has seen that */
 	size_t n;
 	struct weir_watch *seats[WEIR_OS_BEDS];
 	int active[WEIR_OS_BEDS];
@@ -82,12 +83,32 @@ static size_t make_beds(const struct napper *napper, struct weir_bed *beds)
 	return n;
 }
 
-/* A single nap cannot be called off by a word: it is cancelled there. */
-static void sleep_single(const struct weir_spot *spot, uint32_t seen)
+/*
+ * A single nap is not ended by a word: it is woken where it sleeps, not
+ * cancelled, which takes a library that may be absent and then ends the
+ * program. Again and again, for a peer that lies may take the wake away; the
+ * millisecond is arbitrary, for one is nearly always enough.
+ */
+static void call_off(struct napper *napper, const struct weir_spot *bed)
 {
-	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-	weir_os()->sleep(spot, seen, NULL, 0, WEIR_FOREVER);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	struct weir_spot ended = { .way = WEIR_OS_LOCAL,
+				   .word = &napper->ended };
+
+	/* relaxed: the thread is joined after it */
+	while (!weir_load_relaxed32(&napper->ended)) {
+		weir_os()->wake(bed, 1);
+		weir_os()->sleep(&ended, 0, NULL, 0, weir_after(1000000));
+	}
+}
+
+static void has_ended(struct napper *napper)
+{
+	struct weir_spot ended = { .way = WEIR_OS_LOCAL,
+				   .word = &napper->ended };
+
+	/* relaxed: see call_off() */
+	weir_store_relaxed32(&napper->ended, 1);
+	weir_os()->wake(&ended, 1);
 }
 
 /* Until the list changes, or one of the beds. */
@@ -117,7 +138,6 @@ static void *run(void *arg)
 	size_t i, n;
 	int slept = 0;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	for (;;) {
 		uint32_t own;
 
@@ -133,11 +153,14 @@ static void *run(void *arg)
 		}
 		i = (size_t)napper->stop;
 		weir_lock_drop(&lock);
-		if (i)
+		if (i) {
+			has_ended(napper);
 			return NULL;
+		}
 		slept = n && napper->single;
 		if (slept)
-			sleep_single(&spots[0], beds[0].seen);
+			weir_os()->sleep(&spots[0], beds[0].seen, NULL, 0,
+					 WEIR_FOREVER);
 		else
 			sleep_beds(napper, beds, n, own);
 	}
@@ -211,11 +234,15 @@ int weir_posix_watch_nap(struct weir_watch *nap)
 	return r;
 }
 
-/* The last to leave ends the thread. */
+/*
+ * The last to leave ends the thread. Who it is shows under the lock alone:
+ * behind it the napper of the others may be gone.
+ */
 void weir_posix_unwatch_nap(struct weir_watch *nap)
 {
 	struct napper **link, *napper;
 	size_t at;
+	int last;
 
 	weir_lock_take(&lock);
 	napper = napper_of(nap, &at);
@@ -226,7 +253,8 @@ void weir_posix_unwatch_nap(struct weir_watch *nap)
 	napper->n--;
 	napper->seats[at] = napper->seats[napper->n];
 	napper->active[at] = napper->active[napper->n];
-	if (!napper->n) {
+	last = !napper->n;
+	if (last) {
 		napper->stop = 1;
 		for (link = &nappers; *link != napper; link = &(*link)->next)
 			;
@@ -234,12 +262,12 @@ void weir_posix_unwatch_nap(struct weir_watch *nap)
 	}
 	rouse(napper);
 	weir_lock_drop(&lock);
-	if (!napper->n) {
-		if (napper->single)
-			pthread_cancel(napper->thread);
-		pthread_join(napper->thread, NULL);
-		free(napper);
-	}
+	if (!last)
+		return;
+	if (napper->single)
+		call_off(napper, &nap->spot);
+	pthread_join(napper->thread, NULL);
+	free(napper);
 }
 
 void weir_posix_nap_child(void)

@@ -313,10 +313,19 @@ static void many_descriptors(void)
 		       (unsigned long long)limit.rlim_max);
 }
 
+static void *wake_later(void *arg)
+{
+	(void)arg;
+	x_listen();
+	weir_set_wake(set);
+	return NULL;
+}
+
 /* Waits, and says which end it was. */
-static void sitter(int argc, char **argv)
+static void sit(int argc, char **argv)
 {
 	struct weir_event e;
+	pthread_t thread;
 	int i;
 
 	(void)argc;
@@ -330,8 +339,10 @@ static void sitter(int argc, char **argv)
 			connect_streams(i);
 		X_IS(weir_set_add_rx(set, rx[i], &rx[i]), 0);
 	}
+	X_IS(pthread_create(&thread, NULL, wake_later, NULL), 0);
 	x_tell(getpid());
 	X_IS(weir_set_wait(set, &e, 1, WEIR_FOREVER), 0);
+	pthread_join(thread, NULL);
 	for (i = 0; i < ENDS; i += 7) {
 		X_IS(weir_tx_write(tx[i], "x", 1, WEIR_NOWAIT), 0);
 		X_IS(weir_set_wait(set, &e, 1, weir_after(STUCK)), 1);
@@ -339,23 +350,6 @@ static void sitter(int argc, char **argv)
 		X_IS(weir_rx_read(rx[i], &e, 1, WEIR_NOWAIT), 1);
 	}
 	x_tell(0);
-}
-
-static void *wake_later(void *arg)
-{
-	(void)arg;
-	x_listen();
-	weir_set_wake(set);
-	return NULL;
-}
-
-static void sit(int argc, char **argv)
-{
-	pthread_t thread;
-
-	X_IS(pthread_create(&thread, NULL, wake_later, NULL), 0);
-	sitter(argc, argv);
-	pthread_join(thread, NULL);
 }
 
 static void idle(int arg)

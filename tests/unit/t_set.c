@@ -104,7 +104,7 @@ static void levels(int how, enum t_kind kind)
 	one_event(set, &p.rx, WEIR_EVENT_READ, 0);
 	get(p.rx);
 	nothing(set);
-	T_IS(weir_set_add_tx(set, p.tx, (size_t)1 << 40, &p), -EMSGSIZE);
+	T_IS(weir_set_add_tx(set, p.tx, SIZE_MAX / 2, &p), -EMSGSIZE);
 	T_OK(weir_set_add_tx(set, p.tx, 1000, &p.tx));
 	for (i = 0; i < 3; i++)
 		one_event(set, &p.tx, WEIR_EVENT_WRITE, 0);

@@ -233,6 +233,8 @@ static void makes(int argc, char **argv)
 	X_IS(weir_ring_create(&ring, &o), atoi(argv[0]));
 	if (atoi(argv[0]))
 		X_TRUE(strstr(x_said(), "WEIR_WAIT") != NULL);
+	else
+		weir_ring_close(ring);
 }
 
 static void refusal(const struct x_how *how, int answer)
