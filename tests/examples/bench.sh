@@ -60,8 +60,9 @@ f[9] < 7 && f[11] != 1 { print "not marked as few: " $0; bad = 1 }
 f[7] == "pipe" && f[8] != 1 { print "a peer: " $0; bad = 1 }
 END { exit bad }' "$tmp/csv" || fail "csv: see above"
 
-# --- JSON: the rows are counted, but for a raw row of some processors: rtt and throughput 2 sizes of 3, batched 2
-# sizes of 2, worked (not of 8 bytes) 1 size of 3, in two kinds.
+# --- JSON: the rows are counted, but for a raw row of some processors: rtt and
+# throughput 2 sizes of 3, batched 2 sizes of 2, worked (not of 8 bytes) 1 size
+# of 3, in two kinds.
 # shellcheck disable=SC2086
 expect 0 json compare $rows --json --svg "$tmp/svg"
 n=$(grep '{"test": ' "$tmp/json" | grep -v -c '"raw-stream"')
@@ -103,6 +104,20 @@ grep -q -i -e 'nan' -e 'inf,' "$tmp/svg" && fail "svg: a number that is none"
 expect 0 table compare -F 1000000 -q -t 0.1 -S 1 -s 64 -m busy -k processes
 for word in 'best peer' 'weir / raw' 'discarded' '^pipe'; do
 	grep -q -e "$word" "$tmp/table" || fail "table: no $word"
+done
+
+# --- a size that no row has is no place of the picture
+expect 0 quick compare -F 1000000 -q -t 0.1 -S 1 -w weir --svg "$tmp/quick.svg"
+grep -q '>1 KiB<' "$tmp/quick.svg" || fail "svg: no 1 KiB"
+grep -q '>256 B<' "$tmp/quick.svg" && fail "svg: 256 B, which was not measured"
+
+# --- the optional ones, which nobody else asks for
+expect 0 knobs compare -F 1000000 -t 0.1 -S 1 -s 8,1K -o rtt,throughput \
+	-m busy -k processes,threads --json \
+	-w weir-fence,weir-bare,weir-calls,weir-huge,weir-stream
+for name in weir-fence:8 weir-bare:8 weir-calls:8 weir-huge:8 weir-stream:4; do
+	n=$(grep -c "\"contestant\": \"${name%:*}\"" "$tmp/knobs")
+	[ "$n" -eq "${name#*:}" ] || fail "$name: $n rows"
 done
 
 # --- one that spoils messages is caught, in every test

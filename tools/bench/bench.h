@@ -60,6 +60,8 @@ extern const struct bench_contestant bench_futex;
 extern const struct bench_contestant bench_weir, bench_weir_park;
 extern const struct bench_contestant bench_weir_spin, bench_weir_place;
 extern const struct bench_contestant bench_weir_fence, bench_lossy;
+extern const struct bench_contestant bench_weir_bare, bench_weir_calls,
+	bench_weir_huge, bench_weir_stream;
 extern const struct bench_contestant bench_pipe, bench_unix, bench_mq;
 
 /* Which rows a run has, if nothing was asked for. */

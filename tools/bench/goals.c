@@ -276,7 +276,7 @@ static void far_rows(struct list *list)
 	add(list, &weir, &other, 1, "k msg/s", "throughput, 64 KiB");
 }
 
-/* How many took part. */
+/* How many took part: once, with the class that has more of the run. */
 static void peers(struct list *list)
 {
 	static const struct found floor = { LEAST_PEERS, BENCH_FEW, "" };
@@ -298,6 +298,7 @@ unsigned bench_goals(const struct bench_result *result,
 		     struct bench_goal goal[BENCH_GOALS_MAX])
 {
 	struct list list = { result, goal, 0, BENCH_NEAR };
+	bool far = result->slices[BENCH_FAR] > result->slices[BENCH_NEAR];
 
 	/* On one CPU there is neither near nor far. */
 	if (!bench_machine.classes)
@@ -305,9 +306,11 @@ unsigned bench_goals(const struct bench_result *result,
 	trips(&list);
 	small_messages(&list);
 	large_messages(&list);
+	if (!far)
+		peers(&list);
 	list.class = BENCH_FAR;
 	far_rows(&list);
-	list.class = BENCH_NEAR;
-	peers(&list);
+	if (far)
+		peers(&list);
 	return list.n;
 }

@@ -119,23 +119,50 @@ static void weir_first(struct chart *chart)
 	}
 }
 
-static void place_sizes(struct chart *chart, const struct bench_options *o)
+static bool has_size(const struct bench_result *result, size_t size)
 {
-	double least = log2((double)o->size[0]), most = least, at;
 	unsigned i;
 
-	for (i = 1; i < o->sizes; i++) {
-		at = log2((double)o->size[i]);
+	for (i = 0; i < result->rows; i++) {
+		if (drawn(&result->row[i], BENCH_THROUGHPUT) &&
+		    result->row[i].size == size)
+			return true;
+	}
+	return false;
+}
+
+/* The sizes of the run, those without a row left out: a line goes from the
+   one before to the one after. */
+static unsigned take_sizes(const struct bench_result *result,
+			   size_t size[BENCH_SIZES_MAX])
+{
+	const struct bench_options *o = result->options;
+	unsigned i, n = 0;
+
+	for (i = 0; i < o->sizes; i++) {
+		if (has_size(result, o->size[i]))
+			size[n++] = o->size[i];
+	}
+	return n;
+}
+
+static void place_sizes(struct chart *chart, const size_t *size, unsigned n)
+{
+	double least = INFINITY, most = 0, at;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		at = log2((double)size[i]);
 		least = at < least ? at : least;
 		most = at > most ? at : most;
 	}
-	for (i = 0; i < o->sizes; i++) {
-		chart->at[i] = most > least ? (log2((double)o->size[i]) -
-					       least) / (most - least) : 0.5;
-		bench_size_name(o->size[i], chart->tick[i],
+	for (i = 0; i < n; i++) {
+		chart->at[i] = most > least ? (log2((double)size[i]) - least) /
+			       (most - least) : 0.5;
+		bench_size_name(size[i], chart->tick[i],
 				sizeof(chart->tick[i]));
 	}
-	chart->points = o->sizes;
+	chart->points = n;
 }
 
 static void title_of(const struct page *page, unsigned class, char *text,
@@ -154,8 +181,8 @@ static void title_of(const struct page *page, unsigned class, char *text,
 static void draw_throughput(struct page *page, struct chart *chart,
 			    unsigned class)
 {
-	const struct bench_options *o = page->result->options;
 	const struct bench_row *row = page->result->row;
+	size_t size[BENCH_SIZES_MAX];
 	char title[96];
 	unsigned i, j;
 
@@ -165,11 +192,11 @@ static void draw_throughput(struct page *page, struct chart *chart,
 		      "more is better";
 	chart->below = "bytes in a message";
 	chart->name = name_rate;
-	place_sizes(chart, o);
+	place_sizes(chart, size, take_sizes(page->result, size));
 	for (i = 0; i < page->result->rows; i++, row++) {
 		if (!drawn(row, BENCH_THROUGHPUT) || !row->class[class].slices)
 			continue;
-		for (j = 0; o->size[j] != row->size; j++)
+		for (j = 0; size[j] != row->size; j++)
 			;
 		series_of(chart, row)->y[j] =
 			bench_row_figures(row, class).rate;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two rings between two sides, as any program makes them: anonymous (private
- * ones for threads), counters running. What weir.c and place.c share.
+ * ones for threads), counters running. What weir.c, place.c and knobs.c share.
  */
 #include <stdlib.h>
 
@@ -14,12 +14,14 @@ static void say(void *ctx, int level, const char *text)
 		fprintf(stderr, "weir-bench: libweir: %s\n", text);
 }
 
-struct rings *rings_make(const struct bench_ask *ask, int32_t spin_us)
+struct rings *rings_make(const struct bench_ask *ask, int32_t spin_us,
+			 uint32_t flags)
 {
 	struct weir_ring_options options = {
 		.size = sizeof(options),
 		.capacity = ask->capacity,
-		.flags = ask->kind == BENCH_THREADS ? WEIR_RING_PRIVATE : 0,
+		.flags = flags | (ask->kind == BENCH_THREADS ?
+				  WEIR_RING_PRIVATE : 0),
 		.spin_us = spin_us,
 	};
 	struct rings *r = calloc(1, sizeof(*r));
@@ -38,7 +40,7 @@ struct rings *rings_make(const struct bench_ask *ask, int32_t spin_us)
 
 void *rings_setup(const struct bench_ask *ask)
 {
-	return rings_make(ask, 0);
+	return rings_make(ask, 0, 0);
 }
 
 void rings_note(void *state, char *text, size_t size)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * weir-bench: the two rings of weir.c and place.c.
+ * weir-bench: the two rings of weir.c, place.c and knobs.c.
  */
 #ifndef BENCH_RINGS_H
 #define BENCH_RINGS_H
@@ -21,7 +21,8 @@ struct ends {
 	struct weir_buf out[BENCH_BATCH], in[BENCH_BATCH];
 };
 
-struct rings *rings_make(const struct bench_ask *ask, int32_t spin_us);
+struct rings *rings_make(const struct bench_ask *ask, int32_t spin_us,
+			 uint32_t flags);
 void *rings_setup(const struct bench_ask *ask);
 void rings_join(struct bench_run *run);
 void rings_leave(void *state);

@@ -261,8 +261,9 @@ static void tell(const struct bench_result *result, double seconds)
 		fputs("\r\033[K", stderr);
 }
 
-/* One turn of all rows, those of a cell next to each other. False: over. */
-static bool run_round(struct bench_result *result, uint64_t start)
+/* One turn of all rows, those of a cell next to each other; the first one is
+   played to its end, that no row is empty. False: over. */
+static bool run_round(struct bench_result *result, uint64_t start, bool whole)
 {
 	const struct bench_options *options = result->options;
 	unsigned first, n, i, again;
@@ -277,10 +278,10 @@ static bool run_round(struct bench_result *result, uint64_t start)
 			play(result, &row[i % n], options->slice_ms, true);
 		result->seconds = (double)(bench_clock_system() - start) / 1e9;
 		tell(result, result->seconds);
-		if (result->seconds >= options->seconds)
+		if (!whole && result->seconds >= options->seconds)
 			return false;
 	}
-	return true;
+	return result->seconds < options->seconds;
 }
 
 static void free_class(struct bench_class *class)
@@ -341,7 +342,7 @@ void bench_rows_run(struct bench_result *result)
 	for (i = 0; i < result->rows; i++)
 		play(result, &result->row[i], FIRST_MS, false);
 	start = bench_clock_system();
-	while (run_round(result, start))
+	for (i = 0; run_round(result, start, !i); i++)
 		;
 	settle_robbed(result);
 }

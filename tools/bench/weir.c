@@ -13,12 +13,12 @@
 
 static void *setup_park(const struct bench_ask *ask)
 {
-	return rings_make(ask, -1);
+	return rings_make(ask, -1, 0);
 }
 
 static void *setup_spin(const struct bench_ask *ask)
 {
-	return rings_make(ask, INT32_MAX);
+	return rings_make(ask, INT32_MAX, 0);
 }
 
 static void join_fence(struct bench_run *run)
