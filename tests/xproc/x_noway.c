@@ -62,7 +62,7 @@ static void by_handle(struct x_link *l, struct x_peer *p, uint64_t from)
 
 static void by_set(struct x_link *l, struct x_peer *p, uint64_t from)
 {
-	struct weir_event event;
+	struct weir_event event = { NULL, 0, 0 };
 	struct weir_set *set;
 
 	x_step("by a set");

@@ -55,7 +55,7 @@ static double rate_since(uint64_t counter, uint64_t system)
 
 static bool use_counter(void)
 {
-	uint64_t counter, system;
+	uint64_t counter = 0, system = 0;
 	double first, second, differ;
 
 	both(&start_counter, &start_system);
