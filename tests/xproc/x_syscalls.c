@@ -152,15 +152,18 @@ static void role_caller(int argc, char **argv)
 
 /* ---- the trace ---- */
 
-static int sanitizers(const char *call)
+/* What a sanitizer or an emulator does for itself in our process: memory, and
+   questions that the library never asks in these steps. */
+static int not_ours(const char *call)
 {
 	static const char *const own[] = {
 		"mmap(", "munmap(", "madvise(", "mprotect(", "sched_yield(",
-		"rt_sigprocmask(", "getpid(", "gettid(",
+		"rt_sigprocmask(", "getpid(", "gettid(", "brk(",
 	};
+	int others = X_SLOW || getenv("WEIR_EMULATOR");
 	size_t i;
 
-	for (i = 0; X_SLOW && i < sizeof(own) / sizeof(own[0]); i++)
+	for (i = 0; others && i < sizeof(own) / sizeof(own[0]); i++)
 		if (!strncmp(call, own[i], strlen(own[i])))
 			return 1;
 	return 0;
@@ -192,7 +195,7 @@ static void one_line(struct count *n, char *call)
 			       "%s", n->steps, n->label, n->cost, n->made,
 			       n->calls);
 	} else if (*call != '<' && *call != '-' && *call != '+' &&
-		   !sanitizers(call)) {
+		   !not_ours(call)) {
 		size_t used = strlen(n->calls);
 
 		n->made++;
