@@ -182,9 +182,9 @@ static int next(struct weir_rx *rx, uint64_t *len)
 
 /*
  * Nothing is there yet. If it will be like the last one, its payload goes on in
- * the lines after the header's, which are asked for now: else they would travel
- * one after the other when it comes. In a stream that would take them away from
- * the producer.
+ * the lines after the header's, which are asked for here: else they would
+ * travel one after the other when it comes. In a stream that would take them
+ * away from the producer.
  */
 static void expect(const struct weir_rx *rx)
 {
