@@ -59,7 +59,9 @@ WEIR_LOCAL_INLINE void weir_priv_rx_notify(struct weir_rx *rx)
 
 /*
  * Copies the next message out and frees its room.
- * Callers: the consumer. Order: A1, R2, F1. Blocks: never, takes no lock.
+ * Callers: the consumer. Order: A1, R2, F1. Blocks: never, takes no lock; who
+ * finds it empty in the middle of a stream may keep away for at most 32 us and
+ * look once more, see weir_ring(7).
  * Returns: its length; -EAGAIN empty; -EMSGSIZE longer than size, and it
  * stays; -EPIPE or -EOWNERDEAD empty and the producer has left; -ECANCELED
  * empty and cancelled; -EINVAL unreleased peeks, or weir_stream_read_exact has

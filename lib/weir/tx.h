@@ -89,7 +89,9 @@ WEIR_LOCAL_INLINE void weir_priv_tx_notify(struct weir_tx *tx)
 
 /*
  * Sends a message of len bytes, 0 allowed, or nothing.
- * Callers: the producer. Order: R1, R7, F1. Blocks: never, takes no lock.
+ * Callers: the producer. Order: R1, R7, F1. Blocks: never, takes no lock; who
+ * finds it full in the middle of a stream may keep away for at most 32 us and
+ * look once more, see weir_ring(7).
  * Returns: 0; -EAGAIN full; -EMSGSIZE longer than max_message; -EPIPE or
  * -EOWNERDEAD full and the consumer has left; -ECANCELED full and cancelled;
  * -EINVAL an open reservation; -EPROTO the memory is not what it must be.
