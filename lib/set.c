@@ -49,8 +49,10 @@ struct member {
 	int registered;			/* its socket is in the gather */
 	struct weir_watch nap;		/* plain ring, in the gather */
 	int seated;
+	int napping;			/* and it is slept on, as far as known */
 	struct member *next_news;
 	int called;			/* is in the news; under that lock */
+	int woken;			/* by the nap; under that lock */
 };
 
 struct weir_set {
@@ -164,11 +166,12 @@ static void ring(struct weir_set *set)
 	weir_os()->wake(&spot, 1);
 }
 
-static void call(struct member *m)
+static void call(struct member *m, int woken)
 {
 	struct weir_set *set = m->set;
 
 	weir_lock_take(&set->news_lock);
+	m->woken |= woken;
 	if (!m->called) {
 		m->called = 1;
 		m->next_news = set->news;
@@ -192,6 +195,9 @@ static void take_news(struct weir_set *set)
 	weir_lock_take(&set->news_lock);
 	for (m = set->news; m; m = m->next_news) {
 		m->called = 0;
+		if (m->woken)
+			m->napping = 0;
+		m->woken = 0;
 		rouse(m);
 	}
 	set->news = NULL;
@@ -213,14 +219,26 @@ static void forget_news(struct member *m)
 
 static void knock(struct weir_guest *guest)
 {
-	call(member_of(guest));
+	call(member_of(guest), 0);
 }
 
 static void woke(struct weir_watch *nap, uint32_t nothing)
 {
 	(void)nothing;
 	call((struct member *)(void *)
-	     ((unsigned char *)nap - offsetof(struct member, nap)));
+	     ((unsigned char *)nap - offsetof(struct member, nap)), 1);
+}
+
+static void leave_seat(struct member *m)
+{
+	if (m->seated)
+		weir_os()->unwatch(&m->nap);
+	m->seated = 0;
+	m->napping = 0;
+	/* What it may have said last is not of the next one. */
+	weir_lock_take(&m->set->news_lock);
+	m->woken = 0;
+	weir_lock_drop(&m->set->news_lock);
 }
 
 /* The end's own thread is about to sleep on it in another way. */
@@ -229,9 +247,7 @@ static void disturb(struct weir_guest *guest)
 	struct member *m = member_of(guest);
 
 	weir_lock_take(&m->set->lock);
-	if (m->seated)
-		weir_os()->unwatch(&m->nap);
-	m->seated = 0;
+	leave_seat(m);
 	rouse(m);
 	if (m->set->asleep || m->set->handle_wanted)
 		ring_alone(m->set);
@@ -389,8 +405,7 @@ static void remove_member(struct member *m)
 		if (m->armed)
 			weir_end_settle(m->end);
 	}
-	if (m->seated)
-		weir_os()->unwatch(&m->nap);
+	leave_seat(m);
 	unreg(m);
 	if (m->end)
 		m->end->guest = NULL;
@@ -542,11 +557,16 @@ static uint32_t what(const struct member *m, int r)
 	return m->end->producer ? WEIR_EVENT_WRITE : WEIR_EVENT_READ;
 }
 
-/* In the gather: whose words nobody can tell by a handle. */
+/*
+ * In the gather: whose words nobody can tell by a handle. One that was called
+ * by other news is slept on still, and the sleeper reads what is written here.
+ */
 static int take_seat(struct member *m)
 {
 	int r;
 
+	if (m->napping)
+		leave_seat(m);
 	m->nap = (struct weir_watch){
 		.gone = woke,
 		.socket = WEIR_HANDLE_NONE,
@@ -557,7 +577,7 @@ static int take_seat(struct member *m)
 	};
 	r = weir_os()->watch(&m->nap);
 	if (!r)
-		m->seated = 1;
+		m->seated = m->napping = 1;
 	return r;
 }
 
