@@ -39,6 +39,46 @@ typedef int weir_handle;
 /* Whether the compiler knows x, and that it is at most y. */
 #define WEIR_PRIV_WITHIN(x, y) (__builtin_constant_p(x) && (x) <= (y))
 
+#if defined(__x86_64__) && defined(__GNUC__)
+/*
+ * A payload of a few words that the program has just put together. Loads of 16
+ * bytes would each wait for stores of 8 to leave the processor's store buffer,
+ * and for all stores to the ring before them; loads of 8 are given what is in
+ * it. The stores are of 16.
+ */
+#define WEIR_PRIV_WORDS 128u
+typedef uint64_t weir_priv_word
+	__attribute__((aligned(1), may_alias));
+typedef uint64_t weir_priv_two
+	__attribute__((vector_size(16), aligned(8), may_alias));
+
+WEIR_LOCAL_INLINE void weir_priv_copy_words(void *to, const void *from,
+					    size_t len)
+{
+	/* volatile: no compiler is to join the loads */
+	const volatile weir_priv_word *word =
+		(const volatile weir_priv_word *)from;
+	weir_priv_two *two = (weir_priv_two *)to;
+
+	for (; len >= 16; len -= 16, word += 2, two++) {
+		weir_priv_two both = { word[0], word[1] };
+
+		*two = both;
+	}
+	if (len)
+		*(weir_priv_word *)(void *)two = word[0];
+}
+#else
+#define WEIR_PRIV_WORDS 0u
+WEIR_LOCAL_INLINE void weir_priv_copy_words(void *to, const void *from,
+					    size_t len)
+{
+	(void)to;
+	(void)from;
+	(void)len;
+}
+#endif
+
 #ifdef __cplusplus
 #define WEIR_BEGIN extern "C" {
 #define WEIR_END }

@@ -115,6 +115,8 @@ WEIR_INLINE int weir_tx_try_write(struct weir_tx *tx, const void *data,
 	next = at + weir_priv_record_size(len);
 	if (len >= WEIR_PRIV_LARGE)
 		weir_priv_tx_copy(tx, at + WEIR_RECORD_HEADER, data, len);
+	else if (WEIR_PRIV_WITHIN(len, WEIR_PRIV_WORDS) && len % 8 == 0)
+		weir_priv_copy_words(at + WEIR_RECORD_HEADER, data, len);
 	else if (len)
 		memcpy(at + WEIR_RECORD_HEADER, data, len);
 	/* relaxed: R1 below orders it before this header */

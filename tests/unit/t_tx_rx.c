@@ -1022,8 +1022,50 @@ static void build_ends(void)
 	T_ADD(cancel_ends_with_the_end);
 }
 
+/* A length that the compiler knows, from and to any address. */
+#define KNOWN(pair, len)                                                      \
+	do {                                                                  \
+		unsigned char out[(len) + 8], in[(len) + 24];                 \
+		size_t shift;                                                 \
+		for (shift = 0; shift < 8; shift++) {                         \
+			t_fill(out, sizeof(out), (len) + shift);              \
+			memset(in, 0xee, sizeof(in));                         \
+			T_OK(weir_tx_try_write((pair)->tx, out + shift,       \
+					       (len)));                       \
+			T_IS(weir_rx_try_read((pair)->rx, in + 8 + shift,     \
+					      (len)),                         \
+			     (len));                                          \
+			T_ASSERT(!memcmp(in + 8 + shift, out + shift, (len))); \
+			T_IS(in[7 + shift], 0xee);                            \
+			T_IS(in[8 + shift + (len)], 0xee);                    \
+		}                                                             \
+	} while (0)
+
+START_TEST(known_lengths)
+{
+	struct t_pair pair;
+	int i;
+
+	t_pair_open(&pair, T_ANONYMOUS, 4096, 0);
+	for (i = 0; i < 20; i++) {
+		KNOWN(&pair, 8);
+		KNOWN(&pair, 12);
+		KNOWN(&pair, 16);
+		KNOWN(&pair, 24);
+		KNOWN(&pair, 40);
+		KNOWN(&pair, 64);
+		KNOWN(&pair, 72);
+		KNOWN(&pair, 120);
+		KNOWN(&pair, 128);
+		KNOWN(&pair, 136);
+	}
+	t_pair_close(&pair);
+}
+END_TEST
+
 void t_build(void)
 {
 	build_messages();
 	build_ends();
+	T_ADD(known_lengths);
 }
