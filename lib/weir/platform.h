@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What differs between compilers and systems in the installed headers, and
- * nothing else: export, inline, handles, ssize_t.
+ * What differs between compilers, processors and systems in the installed
+ * headers, and nothing else: export, inline, handles, ssize_t, the copy of a few
+ * words.
  *
  * WEIR_INLINE is a static inline for programs and WEIR_API in lib/ffi.c, so the
  * library exports an out-of-line twin of every inline under the same name.
@@ -12,6 +13,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(_WIN32)
 #include <basetsd.h>
@@ -41,14 +43,15 @@ typedef int weir_handle;
 
 #if defined(__x86_64__) && defined(__GNUC__)
 /*
+ * len is a multiple of 8, and to is 8-aligned. Measured: weir-design(7).
+ *
  * A payload of a few words that the program has just put together. Loads of 16
  * bytes would each wait for stores of 8 to leave the processor's store buffer,
  * and for all stores to the ring before them; loads of 8 are given what is in
  * it. The stores are of 16.
  */
 #define WEIR_PRIV_WORDS 128u
-typedef uint64_t weir_priv_word
-	__attribute__((aligned(1), may_alias));
+typedef uint64_t weir_priv_word __attribute__((aligned(1), may_alias));
 typedef uint64_t weir_priv_two
 	__attribute__((vector_size(16), aligned(8), may_alias));
 
@@ -70,13 +73,7 @@ WEIR_LOCAL_INLINE void weir_priv_copy_words(void *to, const void *from,
 }
 #else
 #define WEIR_PRIV_WORDS 0u
-WEIR_LOCAL_INLINE void weir_priv_copy_words(void *to, const void *from,
-					    size_t len)
-{
-	(void)to;
-	(void)from;
-	(void)len;
-}
+#define weir_priv_copy_words memcpy
 #endif
 
 #ifdef __cplusplus

@@ -978,50 +978,6 @@ static void cancel_ends_with_the_end_on(struct t_pair *pair)
 }
 EACH_KIND(cancel_ends_with_the_end)
 
-static void build_messages(void)
-{
-	T_ADD(every_size);
-	T_ADD(nothing_is_a_message);
-	T_ADD(longer_than_max);
-	T_ADD(small_buffer);
-	T_ADD(full_is_exact);
-	T_ADD(empty_takes_the_largest);
-	T_ADD(room_comes_back);
-	T_ADD(old_data_is_no_header);
-	T_ADD(pieces_are_one_message);
-	T_ADD(pieces_too_many);
-	T_ADD(batches);
-	T_ADD(batch_stops_where_it_must);
-	T_ADD(batch_until_the_deadline);
-	T_ADD(reserve_and_commit);
-	T_ADD(reserve_and_abort);
-	T_ADD(reserve_and_shrink);
-	T_ADD(shrink_gives_room);
-	T_ADD(reserve_until_full);
-	T_ADD(misuse_of_reservations);
-	T_ADD(peek_and_release);
-	T_ADD(peek_keeps_the_room);
-	T_ADD(misuse_of_peeks);
-}
-
-static void build_ends(void)
-{
-	T_ADD(deadlines_while_empty);
-	T_ADD(deadlines_while_full);
-	T_ADD(deadlines_with_data);
-	T_ADD(deadlines_are_kept);
-	T_ADD(never_claimed_is_waited_for);
-	T_ADD(cancel_the_reader);
-	T_ADD(cancel_the_writer);
-	T_ADD(writer_closes);
-	T_ADD(reader_closes);
-	T_ADD(writer_is_succeeded);
-	T_ADD(reader_is_succeeded);
-	T_ADD(end_is_sticky_until_a_message);
-	T_ADD(end_is_told_to_a_successor);
-	T_ADD(cancel_ends_with_the_end);
-}
-
 /* A length that the compiler knows, from and to any address. */
 #define KNOWN(pair, len)                                                      \
 	do {                                                                  \
@@ -1063,9 +1019,53 @@ START_TEST(known_lengths)
 }
 END_TEST
 
+static void build_messages(void)
+{
+	T_ADD(every_size);
+	T_ADD(nothing_is_a_message);
+	T_ADD(longer_than_max);
+	T_ADD(small_buffer);
+	T_ADD(full_is_exact);
+	T_ADD(empty_takes_the_largest);
+	T_ADD(room_comes_back);
+	T_ADD(old_data_is_no_header);
+	T_ADD(pieces_are_one_message);
+	T_ADD(pieces_too_many);
+	T_ADD(batches);
+	T_ADD(batch_stops_where_it_must);
+	T_ADD(batch_until_the_deadline);
+	T_ADD(reserve_and_commit);
+	T_ADD(reserve_and_abort);
+	T_ADD(reserve_and_shrink);
+	T_ADD(shrink_gives_room);
+	T_ADD(reserve_until_full);
+	T_ADD(misuse_of_reservations);
+	T_ADD(peek_and_release);
+	T_ADD(peek_keeps_the_room);
+	T_ADD(misuse_of_peeks);
+	T_ADD(known_lengths);
+}
+
+static void build_ends(void)
+{
+	T_ADD(deadlines_while_empty);
+	T_ADD(deadlines_while_full);
+	T_ADD(deadlines_with_data);
+	T_ADD(deadlines_are_kept);
+	T_ADD(never_claimed_is_waited_for);
+	T_ADD(cancel_the_reader);
+	T_ADD(cancel_the_writer);
+	T_ADD(writer_closes);
+	T_ADD(reader_closes);
+	T_ADD(writer_is_succeeded);
+	T_ADD(reader_is_succeeded);
+	T_ADD(end_is_sticky_until_a_message);
+	T_ADD(end_is_told_to_a_successor);
+	T_ADD(cancel_ends_with_the_end);
+}
+
 void t_build(void)
 {
 	build_messages();
 	build_ends();
-	T_ADD(known_lengths);
 }
