@@ -7,13 +7,17 @@
  * it is armed again. It is
  *
  *     in a connection      the control socket, on which the wake is a byte
- *     in one process       a pipe that the other end writes to, by the door; of
- *                          a stream of two threads one for both its ends
- *     a plain ring between a pipe that a thread of the library writes to, which
- *     processes            sleeps on the words in place of the caller
+ *     in one process       a bell (eventfd, pipe) that the other end rings, by
+ *                          the door; of a stream of two threads one for both
+ *                          its ends
+ *     a plain ring between a bell that the kernel rings, where it can be told
+ *     processes            to, else a thread of the library that sleeps on the
+ *                          words in place of the caller (watch() of a nap)
  *
  * Why no wake is lost: what the handle showed before is taken away before the
  * announcement, so whatever it shows afterwards is for this sleep or spurious.
+ * tests/model/arm.pml and nap.pml are this as models: a connection, and a plain
+ * ring between processes.
  *
  * The two ends of a connection have one socket. The byte says which end it is
  * for; an end leaves the other's bytes there while that one is armed, so the
@@ -26,7 +30,7 @@ struct weir_arm {
 	struct weir_end *end;
 	struct weir_spot bell;	  /* unless it is a connection */
 	struct weir_watch nap;	  /* plain ring between processes */
-	int napping;
+	int napping;		  /* it may have a seat */
 	int borrowed;		  /* the bell is the other end's */
 	struct weir_a32 armed;	  /* read by the other end's thread, */
 	struct weir_a32 knocked;  /* and this too */
@@ -73,11 +77,12 @@ static void woke(struct weir_watch *nap, uint32_t nothing)
 	weir_os()->wake(&arm->bell, 1);
 }
 
-static void end_nap(struct weir_arm *arm)
+static void end_nap(struct weir_arm *arm, int stays)
 {
+	arm->nap.stays = stays;
 	if (arm->napping)
 		weir_os()->unwatch(&arm->nap);
-	arm->napping = 0;
+	arm->napping = stays && arm->napping;
 }
 
 static void set_armed(struct weir_arm *arm, uint32_t armed)
@@ -113,7 +118,7 @@ void weir_end_disarm(struct weir_end *end)
 
 	if (!weir_end_armed(end))
 		return;
-	end_nap(arm);
+	end_nap(arm, 1);
 	weir_end_settle(end);
 	set_armed(arm, 0);
 	/* Bytes of ours that may be left are no longer kept for us. */
@@ -154,6 +159,13 @@ static int arm_new(struct weir_end *end)
 	arm->guest.disturb = disturb;
 	arm->guest.leave = leave;
 	arm->end = end;
+	arm->nap = (struct weir_watch){
+		.gone = woke,
+		.socket = WEIR_HANDLE_NONE,
+		.process = WEIR_HANDLE_NONE,
+		.memory = WEIR_HANDLE_NONE,
+		.tell = &arm->bell,
+	};
 	weir_lock_take(lock_of(end));
 	r = get_bell(arm, end->mate);
 	if (!r)
@@ -179,6 +191,7 @@ void weir_arm_free(struct weir_end *end)
 	}
 	if (!end->arm)
 		return;
+	end_nap(end->arm, 0);
 	for (i = 0; i < 2 && !end->arm->borrowed; i++)
 		if (end->arm->bell.bell[i] != WEIR_HANDLE_NONE)
 			weir_os()->handle_close(end->arm->bell.bell[i]);
@@ -220,20 +233,17 @@ static void clear(struct weir_end *end)
 static int nap(struct weir_end *end, const struct weir_nap *seen)
 {
 	struct weir_arm *arm = end->arm;
-	int r;
 
-	arm->nap = (struct weir_watch){
-		.gone = woke,
-		.socket = WEIR_HANDLE_NONE,
-		.process = WEIR_HANDLE_NONE,
-		.memory = WEIR_HANDLE_NONE,
-		.spot = end->sleep,
-		.seen = seen->bell,
-	};
-	r = weir_os()->watch(&arm->nap);
-	if (!r)
-		arm->napping = 1;
-	return r;
+	arm->nap.spot = end->sleep;
+	arm->nap.seen = seen->bell;
+	arm->napping = 1;
+	return weir_os()->watch(&arm->nap);
+}
+
+/* In a set, which waits for it. */
+int weir_end_in_set(const struct weir_end *end)
+{
+	return end->guest && (!end->arm || end->guest != &end->arm->guest);
 }
 
 /* Stands behind the door from the first time on. */
@@ -245,7 +255,7 @@ static int enter(struct weir_end *end)
 	if (r)
 		return r;
 	if (end->guest)
-		return end->guest == &end->arm->guest ? 0 : -EBUSY;
+		return weir_end_in_set(end) ? -EBUSY : 0;
 	end->guest = &end->arm->guest;
 	weir_door_set(end->door, end->guest);
 	return 0;
@@ -262,7 +272,7 @@ int weir_end_arm(struct weir_end *end, int (*look)(struct weir_end *end))
 	r = enter(end);
 	if (r)
 		return r;
-	end_nap(end->arm);
+	end_nap(end->arm, 1);
 	set_armed(end->arm, 1);
 	clear(end);
 	if (by_words(end))

@@ -201,8 +201,7 @@ void weir_end_close(struct weir_end *end)
 		weir_fork_remove(end);
 	}
 	if (end->lock != WEIR_HANDLE_NONE)
-		weir_os()->handle_close(end->lock);
-	end->lock = WEIR_HANDLE_NONE;
+		weir_os()->claim(&end->lock, WEIR_HANDLE_NONE, !end->producer);
 }
 
 void weir_end_free(struct weir_end *end)

@@ -11,11 +11,16 @@ static struct weir_lock lock;
 static struct weir_end *ends;
 static struct weir_fork *things;
 
+void weir_fork_add_held(struct weir_end *end)
+{
+	end->next = ends;
+	ends = end;
+}
+
 void weir_fork_add(struct weir_end *end)
 {
 	weir_lock_take(&lock);
-	end->next = ends;
-	ends = end;
+	weir_fork_add_held(end);
 	weir_lock_drop(&lock);
 }
 
@@ -68,11 +73,15 @@ void weir_fork_child(void (*drop)(weir_handle handle))
 	struct weir_end *end, *next;
 	unsigned int i;
 
+	weir_lock_child();
 	for (end = ends; end; end = next) {
 		next = end->next;
 		end->next = NULL;
 		end->broken = -EINVAL;
 		end->watched = 0;
+		/* a set or a handle, of which the child has a copy only */
+		end->guest = NULL;
+		*end->door = (struct weir_door){ { { 0 } }, NULL };
 		weir_end_disable(end);
 		for (i = 0; i < 3; i++)
 			if (end->hidden[i]) {

@@ -189,16 +189,28 @@ static enum weir_refusal check_hello(const struct weir_handshake *h,
 	return WEIR_REFUSAL_NONE;
 }
 
+/* The other side's fault, or want of something here. */
+static enum weir_refusal cannot(struct weir_handshake *h, int error)
+{
+	if (error == -EPROTO)
+		return WEIR_REFUSAL_MEMORY;
+	h->error = error;
+	return WEIR_REFUSAL_FULL;
+}
+
 static enum weir_refusal check_memory(struct weir_handshake *h,
 				      const struct hello *hello)
 {
 	struct weir_facts facts;
 	uint64_t page;
+	int r = -EPROTO;
 
-	if (h->peer_memory == WEIR_HANDLE_NONE ||
-	    weir_os()->memory_open(NULL, NULL, h->peer_memory, &facts,
-				   h->allow_unsealed ? 0 : WEIR_FACTS_STRICT))
-		return WEIR_REFUSAL_MEMORY;
+	if (h->peer_memory != WEIR_HANDLE_NONE)
+		r = weir_os()->memory_open(NULL, NULL, h->peer_memory, &facts,
+					   h->allow_unsealed ?
+					   0 : WEIR_FACTS_STRICT);
+	if (r)
+		return cannot(h, r);
 	if (facts.huge || facts.size != hello->block ||
 	    facts.size != weir_layout_size(hello->capacity) ||
 	    facts.allocated < facts.size)
@@ -206,10 +218,11 @@ static enum weir_refusal check_memory(struct weir_handshake *h,
 	if (!(facts.sealed && facts.write_sealed && h->sealed) &&
 	    !h->allow_unsealed)
 		return WEIR_REFUSAL_UNSEALED;
-	if (weir_os()->memory_map(&h->peer_base, h->peer_memory, facts.size,
+	r = weir_os()->memory_map(&h->peer_base, h->peer_memory, facts.size,
 				  WEIR_MAP_READ_ONLY |
-				  (h->prefault ? WEIR_MAP_PREFAULT : 0), &page))
-		return WEIR_REFUSAL_MEMORY;
+				  (h->prefault ? WEIR_MAP_PREFAULT : 0), &page);
+	if (r)
+		return cannot(h, r);
 	h->peer.size = facts.size;
 	if (weir_layout_check(&h->peer, h->peer_base, facts.size) ||
 	    !(h->peer.features & WEIR_FEATURE_CONNECTION) ||

@@ -26,10 +26,12 @@ void weir_log(int level, const char *format, ...)
  * made or torn down; never in shared memory, never on a fast path.
  */
 struct weir_lock {
-	struct weir_a32 word;	/* 0 free, 1 held, 2 held and waited for */
+	struct weir_a32 word;	/* 0 free, 1 held, 2 held and waited for; and
+				   the number of forks, from bit 2 on */
 };
 void weir_lock_take(struct weir_lock *lock);
 void weir_lock_drop(struct weir_lock *lock);
+void weir_lock_child(void);	/* all are free in a forked child */
 
 /* name.c: 0, or -EINVAL where name is not [A-Za-z0-9._-]{1,64}. */
 int weir_name_check(const char *name);
@@ -87,28 +89,57 @@ struct weir_cursor {
 struct weir_lag {
 	uint64_t pos, messages;	/* where this side last ran out */
 	uint32_t ns;		/* that it kept away the last time */
-	uint64_t record;	/* bytes that a record of the last turn took */
 	uint32_t small;		/* turns that brought little */
 	uint32_t skip;		/* turns to go without */
 	uint32_t backoff;	/* how often it was in vain */
+	uint32_t again;		/* consumer: further looks, there */
 };
 int weir_lag(struct weir_lag *lag, uint64_t pos, uint64_t messages);
 void weir_lag_failed(struct weir_lag *lag);
+
+/* ahead.c: the lines of the next message, had before it is there. */
+struct weir_ahead {
+	uint64_t wait;		/* messages until the consumer is looked at */
+	uint64_t at;		/* then */
+	uint32_t row;		/* so many times in a row it had read all */
+	int alone;		/* messages come one by one */
+};
 
 /*
  * copy.c: large payloads, past the caches where that is faster; by powers of
  * two of their size from WEIR_PRIV_LARGE on.
  */
 #define WEIR_COPY_CLASSES 8
+#define WEIR_COPY_PARTS 16 /* of a lap, each timed */
+struct weir_trim {
+	uint32_t sum, most[2];	/* and the two largest in it */
+};
 struct weir_copy {
 	int kind;		/* in use: through the caches or past them */
-	uint32_t cost[2];	/* ps a byte, of each kind */
-	uint32_t laps;		/* to go with this kind */
-	uint64_t done;		/* bytes in this lap */
-	uint64_t timed, ns;	/* bytes of it that were timed, and how long */
+	uint32_t trial;		/* laps of one that have begun; 0: kept */
+	uint32_t kept, laps;	/* so many laps, of so many */
+	uint32_t most;		/* laps, while that is less; 0: first ones */
+	uint32_t unsettled;	/* laps that do not count yet */
+	uint32_t slow;		/* laps running at half the pace */
+	uint32_t last;		/* pace of the lap before */
+	uint32_t pace[2];	/* ps a byte, of each kind */
+	uint32_t cost[2];	/* the same, of the copy alone */
+	uint32_t parts;		/* of this lap, that are over */
+	struct weir_trim pace_now, cost_now;
+	uint64_t done;		/* bytes in this part */
+	int64_t since;		/* its beginning */
 };
-void weir_copy_large(struct weir_copy copies[WEIR_COPY_CLASSES],
-		     uint64_t capacity, void *to, const void *from, size_t len);
+/* What the clock says at the end of a part, in ps a byte: the choice. */
+void weir_copy_part(struct weir_copy *copy, uint32_t pace, uint32_t cost);
+/* Of a message, or of several such. Returns whether weir_copy_fence() has to
+   follow before the header. */
+int weir_copy_large(struct weir_copy copies[WEIR_COPY_CLASSES],
+		    uint64_t capacity, void *to, const void *from, size_t len,
+		    size_t message);
+/* Past the caches, the next one. */
+int weir_copy_streams(const struct weir_copy copies[WEIR_COPY_CLASSES],
+		      size_t message);
+void weir_copy_fence(void);
 
 /*
  * An end: what tx and rx have in common besides the words of the fast path. It
@@ -166,7 +197,9 @@ struct weir_end {
 	int spin_begun;		 /* it has been set up */
 	int64_t last_wait;	 /* ns; -1: none that is not learnt from */
 	struct weir_lag lag;
+	struct weir_ahead ahead;
 	struct weir_copy copy[WEIR_COPY_CLASSES];
+	int streamed;		 /* weir_copy_fence() before the header */
 	int metrics;
 	uint64_t counters[WEIR_COUNT_LAST];
 	struct weir_a64 unseen[WEIR_COUNT_LAST]; /* without metrics */
@@ -214,6 +247,7 @@ int weir_end_info(const struct weir_end *end, struct weir_ring_info *info);
 int weir_end_handle(struct weir_end *end, weir_handle *handle);
 int weir_end_arm(struct weir_end *end, int (*look)(struct weir_end *end));
 int weir_end_armed(const struct weir_end *end);
+int weir_end_in_set(const struct weir_end *end);
 void weir_end_disarm(struct weir_end *end);
 void weir_arm_free(struct weir_end *end);
 
@@ -243,6 +277,7 @@ void weir_end_poke(struct weir_end *end);
 int weir_tx_start(struct weir_end *end);
 int weir_rx_start(struct weir_end *end);
 int weir_tx_look(struct weir_end *end);	/* for end->want bytes of record */
+int weir_tx_fits(const struct weir_tx *tx, size_t len);
 int weir_tx_want(struct weir_tx *tx, size_t len);
 int weir_rx_look(struct weir_end *end);
 ssize_t weir_rx_take_part(struct weir_rx *rx, void *data, size_t size);
@@ -265,6 +300,7 @@ struct weir_fork {
 	struct weir_fork *next;
 };
 void weir_fork_add(struct weir_end *end);
+void weir_fork_add_held(struct weir_end *end);	/* between the two below */
 void weir_fork_remove(struct weir_end *end);
 void weir_fork_add_thing(struct weir_fork *thing);
 void weir_fork_remove_thing(struct weir_fork *thing);
@@ -355,6 +391,7 @@ struct weir_meeting {
 	struct weir_stream *stream;
 	struct weir_stream_options options;
 	struct weir_handshake h;
+	struct weir_fork fork;
 };
 int weir_stream_options_take(struct weir_stream_options *o,
 			     const struct weir_stream_options *given,
@@ -364,8 +401,6 @@ int weir_meeting_begin(struct weir_meeting *m, weir_handle socket,
 int weir_meeting_step(struct weir_meeting *m, int64_t deadline);
 void weir_meeting_drop(struct weir_meeting *m);
 void weir_stream_join(struct weir_stream *stream, struct weir_crowd *crowd);
-void weir_stream_hide(struct weir_stream *stream,
-		      void (*drop)(weir_handle handle));
 void weir_crowd_leave(struct weir_crowd *crowd);
 
 #endif

@@ -61,9 +61,9 @@ int weir_lag(struct weir_lag *lag, uint64_t pos, uint64_t messages)
 	if (!moved || !count)
 		return 0;
 	lag->pos = pos;
+	lag->again = 0;
 	lag->messages = messages;
-	lag->record = moved / count;
-	unit = lag->record / LAG_BYTES_A_NS;
+	unit = moved / count / LAG_BYTES_A_NS;
 	if (unit < LAG_FIRST_NS)
 		unit = LAG_FIRST_NS;
 	max = unit * LAG_MAX;

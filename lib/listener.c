@@ -330,7 +330,7 @@ static int look(struct weir_listener *l)
 }
 
 /*
- * The handle where no descriptor stands for the gather: a pipe, rung by a
+ * The handle where no descriptor stands for the gather: a bell, rung by a
  * thread of the library that sleeps on the gather while the program does not.
  */
 static void told(struct weir_watch *nap, uint32_t nothing)
@@ -346,18 +346,16 @@ static void told(struct weir_watch *nap, uint32_t nothing)
 			weir_os()->wake(&l->bell, 1);
 		weir_door_knock(&l->door);
 	}
-	/* R17 pairs with A17 in call_off(): all of this. */
+	/* R17 pairs with A17 in unseat(): all of this. */
 	weir_store_release32(&l->told, 1);
 	weir_os()->wake(&spot, 1);
 }
 
 /* The thread has come back from its sleep before it is let go. */
-static void call_off(struct weir_listener *l)
+static void unseat(struct weir_listener *l)
 {
 	struct weir_spot spot = { .way = WEIR_OS_LOCAL, .word = &l->told };
 
-	if (!l->seated)
-		return;
 	/* relaxed: the wake comes after it */
 	weir_store_relaxed32(&l->quiet, 1);
 	weir_os()->wake(&l->spot, 1);
@@ -366,8 +364,25 @@ static void call_off(struct weir_listener *l)
 		weir_os()->sleep(&spot, 0, NULL, 0, WEIR_FOREVER);
 	weir_os()->unwatch(&l->nap);
 	l->seated = 0;
+}
+
+/* In a forked child the bell is its parent's yet. */
+static void call_off(struct weir_listener *l)
+{
+	if (l->broken)
+		return;
+	if (l->seated)
+		unseat(l);
 	if (l->handle_wanted)
 		weir_os()->sleep(&l->bell, 0, NULL, 0, WEIR_NOWAIT);
+}
+
+/* No thread tells what comes from now on: the program is to come at once. */
+static void nobody_watches(struct weir_listener *l)
+{
+	if (l->handle_wanted)
+		weir_os()->wake(&l->bell, 1);
+	weir_door_knock(&l->door);
 }
 
 /* What is left to do is told again, as if it had just come. */
@@ -394,6 +409,8 @@ static int arm(struct weir_listener *l)
 	};
 	r = weir_os()->watch(&l->nap);
 	l->seated = !r;
+	if (r)
+		nobody_watches(l);
 	return r;
 }
 
@@ -417,12 +434,12 @@ int weir_listener_has_guest(struct weir_listener *l)
 
 int weir_listener_look(struct weir_listener *l)
 {
-	int r;
+	int a, r;
 
 	call_off(l);
 	r = look(l);
-	arm(l);
-	return r;
+	a = arm(l);
+	return r == -EAGAIN && a ? a : r;
 }
 
 /* the calls */
@@ -559,16 +576,15 @@ static void child(struct weir_fork *thing, void (*drop)(weir_handle handle))
 {
 	struct weir_listener *l = (struct weir_listener *)(void *)
 		((unsigned char *)thing - offsetof(struct weir_listener, fork));
-	unsigned int i;
 
 	l->broken = -EINVAL;
 	l->seated = 0;
+	l->guest = NULL;
+	l->door = (struct weir_door){ { { 0 } }, NULL };
 	drop(l->address.socket);
 	l->address.socket = WEIR_HANDLE_NONE;
 	drop(l->reserve);
 	l->reserve = WEIR_HANDLE_NONE;
-	for (i = 0; i < l->n; i++)
-		weir_stream_hide(l->half[i]->m.stream, drop);
 }
 
 static int listener_new(struct weir_listener **out)
@@ -644,7 +660,8 @@ int weir_listener_open(struct weir_listener **listener, const char *name,
 	return 0;
 }
 
-/* Those in the queue of a socket that is shared wait for who comes next. */
+/* As many as the queue may hold; who comes meanwhile is hung up on. Those in
+   the queue of a socket that is shared wait for who comes next. */
 static void turn_all_away(struct weir_listener *l)
 {
 	struct weir_peer peer;
@@ -653,7 +670,7 @@ static void turn_all_away(struct weir_listener *l)
 
 	while (l->n)
 		refuse_half(l, l->half[0], WEIR_REFUSAL_CLOSING);
-	for (i = 0; i < HALF_OPEN && l->address.path[0]; i++) {
+	for (i = l->address.backlog; i >= 0 && l->address.path[0]; i--) {
 		if (weir_os()->accept(&socket, l->address.socket, &peer))
 			break;
 		turn_away(socket, &peer, WEIR_REFUSAL_CLOSING);

@@ -2,11 +2,14 @@
 /*
  * Chooses the backend, once, at the first call of the library.
  *
- * Threads may race to be the first: probing is done on the stack by whoever
- * comes, and one of them publishes; the others wait a moment for it. The lock
- * of lock.c stands on the table that is chosen here, so it cannot be used.
+ * Threads may race to be the first: one of them probes and publishes, and the
+ * others let it run until it has. The lock of lock.c stands on the table that is
+ * chosen here, so it cannot be used. A process that is forked meanwhile has the
+ * word, and not the thread that is at it: so the word says whose thread that is,
+ * and the child begins anew.
  */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <string.h>
 
 #include "internal.h"
@@ -14,7 +17,9 @@
 /* Each system's backend names itself here, in order of preference. */
 extern const struct weir_os *const weir_os_backends[];
 
-static struct weir_a32 state;	/* 0 not yet, 1 somebody is at it, 2 done */
+#define CHOSEN UINT32_MAX
+
+static struct weir_a32 state;	/* 0 not yet, else the process that is at it */
 static const struct weir_os *chosen;
 static struct weir_ability ability;
 
@@ -33,46 +38,76 @@ static const struct weir_os *find(const char *name)
 	return weir_os_backends[0];
 }
 
+static const char *const waits[] = {
+	[WEIR_OS_WAIT_AUTO] = "auto",
+	[WEIR_OS_WAIT_WAITV] = "waitv",
+	[WEIR_OS_WAIT_SOCKET] = "socket",
+	[WEIR_OS_WAIT_URING] = "uring",
+};
+
 static enum weir_os_wait find_wait(const char *name)
 {
-	static const char *const names[] = {
-		[WEIR_OS_WAIT_AUTO] = "auto",
-		[WEIR_OS_WAIT_WAITV] = "waitv",
-		[WEIR_OS_WAIT_SOCKET] = "socket",
-		[WEIR_OS_WAIT_URING] = "uring",
-	};
 	unsigned int i;
 
 	if (!name || !*name)
 		return WEIR_OS_WAIT_AUTO;
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(names[i], name))
+	for (i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+		if (!strcmp(waits[i], name))
 			return (enum weir_os_wait)i;
 	unknown = "WEIR_WAIT names no way of waiting";
 	return WEIR_OS_WAIT_AUTO;
 }
 
+/* What the probe found, and what comes of it for the sleeps between processes.
+   A stream whose peer has no words sleeps on its socket all the same. */
+static void say_ways(struct weir_ability *can)
+{
+	const char *streams = can->sockets ? "sockets" : "nothing";
+	const char *rings = can->semaphores ? "semaphores" : "nothing";
+	size_t len = strlen(can->text);
+
+	snprintf(can->text + len, sizeof(can->text) - len,
+		 "; streams sleep on %s, plain rings on %s%s%s%s",
+		 can->words ? "words" : streams, can->words ? "words" : rings,
+		 can->wait == WEIR_OS_WAIT_AUTO ? "" : ", WEIR_WAIT=",
+		 can->wait == WEIR_OS_WAIT_AUTO ? "" : waits[can->wait],
+		 can->refused ? " is not to be had" : "");
+}
+
+static void fill(void)
+{
+	unknown = NULL;
+	ability = (struct weir_ability){ .words = 0 };
+	chosen = find(secure_getenv("WEIR_BACKEND"));
+	ability.wait = find_wait(secure_getenv("WEIR_WAIT"));
+	chosen->probe(&ability);
+	say_ways(&ability);
+}
+
 static void choose(void)
 {
-	/* X3 (alone): one thread fills the table. */
-	if (weir_cas_acq_rel32(&state, 0, 1)) {
-		chosen = find(secure_getenv("WEIR_BACKEND"));
-		ability.wait = find_wait(secure_getenv("WEIR_WAIT"));
-		chosen->probe(&ability);
-		/* R9 pairs with A9 below and in weir_os(): the table
-		   before the word that says it is there. */
-		weir_store_release32(&state, 2);
-		return;
+	uint32_t at, me = weir_os_process();
+
+	for (;;) {
+		/* A9 pairs with R9 below. */
+		at = weir_load_acquire32(&state);
+		if (at == CHOSEN)
+			return;
+		/* X3 (alone): one thread of a process fills the table. */
+		if (at != me && weir_cas_acq_rel32(&state, at, me))
+			break;
+		weir_os_yield();
 	}
-	/* A9 pairs with R9 above. */
-	while (weir_load_acquire32(&state) != 2)
-		;
+	fill();
+	/* R9 pairs with A9 above and in weir_os(): the table before the word
+	   that says it is there. */
+	weir_store_release32(&state, CHOSEN);
 }
 
 const struct weir_os *weir_os(void)
 {
 	/* A9 pairs with R9 in choose(). */
-	if (WEIR_UNLIKELY(weir_load_acquire32(&state) != 2))
+	if (WEIR_UNLIKELY(weir_load_acquire32(&state) != CHOSEN))
 		choose();
 	return chosen;
 }

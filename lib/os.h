@@ -20,7 +20,7 @@ enum weir_os_way {
 	WEIR_OS_SHARED,	  /* on a word of shared memory, alone */
 	WEIR_OS_WORDS,	  /* on a shared word and a word of this process */
 	WEIR_OS_SEMAPHORE, /* on a process-shared semaphore in the memory */
-	WEIR_OS_SOCKET,	  /* on a connected socket and a pipe of one's own */
+	WEIR_OS_SOCKET,	  /* on a connected socket and a bell of one's own */
 	WEIR_OS_MANY,	  /* on up to WEIR_OS_BEDS words and one's own */
 	WEIR_OS_GATHER,	  /* on the handles of a gather */
 	WEIR_OS_OWN,	  /* wake alone: as LOCAL, whoever sleeps on it how */
@@ -38,7 +38,8 @@ struct weir_gather {
 	weir_handle handle;	/* readable while one is; else NONE: to be had
 				   by no handle on this system */
 	uint64_t ready[32];	/* out of sleep: who may be readable, */
-	unsigned int n;		/* so many of them */
+	unsigned int n;		/* so many of them; */
+	int lost;		/* 1: any nap may have ended, begin all anew */
 	weir_handle bell[2];
 	void *priv;		/* the backend's */
 };
@@ -48,12 +49,13 @@ struct weir_spot {
 	enum weir_os_way way;
 	struct weir_a32 *word;	/* LOCAL, SHARED, WORDS */
 	void *semaphore;	/* SEMAPHORE: 64 bytes */
-	weir_handle socket;	/* SOCKET; NONE: the pipe alone */
-	weir_handle bell[2];	/* SOCKET: read and write end of the pipe */
+	weir_handle socket;	/* SOCKET; NONE: the bell alone */
+	weir_handle bell[2];	/* SOCKET: a pipe, read and write end, or an
+				   eventfd and NONE */
 	unsigned char say;	/* SOCKET: the byte that a wake sends, */
 	unsigned char hear;	/* the one that is meant for this sleeper, */
 	unsigned char keep;	/* 1: take no other from the socket, */
-	unsigned char deaf;	/* 1: sleep on the pipe alone */
+	unsigned char deaf;	/* 1: sleep on the bell alone */
 	const struct weir_bed *beds; /* MANY */
 	size_t n_beds;
 	struct weir_gather *gather; /* GATHER */
@@ -113,7 +115,11 @@ enum weir_socket {
  * some thread of the library sleeps on in place of the caller. gone() is
  * called by a thread of the library, at most once for each death or change,
  * never after unwatch() has returned. A nap that has ended keeps its seat until
- * unwatch(); watch() once more begins the next.
+ * unwatch(); watch() once more begins the next. A nap that says whom to tell may
+ * ring there in place of gone(), also in vain and also after unwatch() with
+ * stays, which ends the nap but keeps what the next one takes. A nap of a gather
+ * is begun by the thread that sleeps on that; the system may tell its end there,
+ * by number, instead of by gone(), also a little after unwatch().
  */
 struct weir_watch {
 	void (*gone)(struct weir_watch *watch, uint32_t claims);
@@ -125,6 +131,10 @@ struct weir_watch {
 	struct weir_spot spot;	/* plain ring: where a claim of it is rung;
 				   nap: where to sleep */
 	uint32_t seen;		/* nap: while the word has this value */
+	struct weir_gather *gather; /* nap: of this one, or NULL, */
+	uint64_t number;	/* under this number, which no handle has */
+	const struct weir_spot *tell; /* nap: SOCKET without one, or NULL */
+	int stays;		/* nap, unwatch: watch() will come again */
 	struct weir_a32 own;	/* plain ring: rung to stop */
 	void *priv;		/* the backend's */
 	struct weir_watch *next; /* the backend's */
@@ -144,13 +154,14 @@ struct weir_ability {
 	int refused;	  /* 1: not to be had; constructors answer -ENOSYS */
 	int sockets;	  /* connections may sleep on their socket */
 	int words;	  /* sleep on two words: WEIR_OS_WORDS */
+	int naps;	  /* a gather tells naps, without a thread */
 	int shared;	  /* WEIR_OS_SHARED */
 	int semaphores;	  /* WEIR_OS_SEMAPHORE */
 	uint32_t way_abi; /* what a semaphore looks like here */
 	int barrier;	  /* barrier() does what layout.h's F1 asks */
 	int lock;	  /* claim() and watch() of plain rings */
 	int seal;	  /* memory_seal() */
-	char text[96];	  /* for weir_backend() */
+	char text[192];	  /* for weir_backend(): probe's part, then ours */
 };
 
 struct weir_os {
@@ -203,7 +214,8 @@ struct weir_os {
 
 	/*
 	 * Claims end 0 or 1 of a plain ring by a lock that the kernel drops
-	 * with the process; closing *lock gives it back. -EBUSY held.
+	 * with the process; -EBUSY held. Memory WEIR_HANDLE_NONE: gives it
+	 * back; a forked child closes its copy of *lock instead.
 	 */
 	int (*claim)(weir_handle *lock, weir_handle memory, unsigned int end);
 
@@ -217,7 +229,7 @@ struct weir_os {
 	 * Sleeps while *spot->word == seen and *own == own_seen, or until
 	 * deadline. Returns >= 0 or -ETIMEDOUT; all mean: look again. own NULL:
 	 * there is no such word. MANY sleeps while no bed has changed. SOCKET
-	 * and NOWAIT: takes what is in the socket and the pipe, which any other
+	 * and NOWAIT: takes what is in the socket and the bell, which any other
 	 * sleep leaves there. GATHER: until a handle has become readable or
 	 * the spot was woken.
 	 */
@@ -265,5 +277,10 @@ struct weir_os {
 	int (*watch)(struct weir_watch *watch);
 	void (*unwatch)(struct weir_watch *watch);
 };
+
+/* While no table is chosen yet: a number that no other living process has, not
+   0; and to let another thread run. */
+uint32_t weir_os_process(void);
+void weir_os_yield(void);
 
 #endif

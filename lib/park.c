@@ -282,10 +282,11 @@ int weir_end_announce(struct weir_end *end, int (*look)(struct weir_end *end),
 	return look(end);
 }
 
-/* Awake again, if the last word said asleep. */
+/* Awake again, if the last word said asleep; in a forked child it is the
+   parent who does. */
 void weir_end_settle(struct weir_end *end)
 {
-	if (!(end->waiting & WEIR_ASLEEP_MASK))
+	if (!(end->waiting & WEIR_ASLEEP_MASK) || end->broken == -EINVAL)
 		return;
 	end->waiting &= ~WEIR_ASLEEP_MASK;
 	/* relaxed: a waker that sees the old word rings once in vain */

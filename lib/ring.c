@@ -305,6 +305,19 @@ static int claim(struct weir_ring *ring, weir_handle *lock, int producer)
 	return claim_word(half(ring, producer));
 }
 
+/* Of an end that has not begun. */
+static void unclaim(struct weir_ring *ring, weir_handle *lock, int producer)
+{
+	if (ring->flags & WEIR_RING_PRIVATE)
+		return;
+	if (ring->geometry.features & WEIR_FEATURE_LOCK)
+		weir_os()->claim(lock, WEIR_HANDLE_NONE, !producer);
+	else
+		/* R5 pairs with A5 in claim_word(); nothing else. */
+		weir_store_release32(&half(ring, producer)->state,
+				     WEIR_STATE_NEVER);
+}
+
 static void set_spots(struct weir_ring *ring, struct weir_end *end)
 {
 	struct weir_half *mine = end->mine;
@@ -379,6 +392,30 @@ static int watch_peer(struct weir_ring *ring, struct weir_end *end)
 	return r;
 }
 
+/* Claimed, and known to the fork handler: a child that was forked in between
+   would hold the claim, too, and hide the death of this process. */
+static int claim_new(struct weir_ring *ring, const struct weir_end_place *place,
+		     struct weir_end **end)
+{
+	weir_handle lock = WEIR_HANDLE_NONE;
+	int r;
+
+	weir_fork_hold();
+	r = claim(ring, &lock, place->producer);
+	if (!r) {
+		r = weir_end_new(end, place);
+		if (r)
+			unclaim(ring, &lock, place->producer);
+	}
+	if (!r) {
+		(*end)->lock = lock;
+		(*end)->hidden[0] = &(*end)->lock;
+		weir_fork_add_held(*end);
+	}
+	weir_fork_release();
+	return r;
+}
+
 static int ring_end(struct weir_ring *ring, int producer,
 		    struct weir_end **out)
 {
@@ -392,24 +429,15 @@ static int ring_end(struct weir_ring *ring, int producer,
 		.spin_us = ring->spin_us,
 		.metrics = !(ring->flags & WEIR_RING_NO_METRICS),
 	};
-	weir_handle lock = WEIR_HANDLE_NONE;
 	struct weir_end *end;
 	int r;
 
 	if (ring->geometry.features & WEIR_FEATURE_BARRIER)
 		place.barrier = private ? 1 : 2;
-	r = claim(ring, &lock, producer);
+	r = claim_new(ring, &place, &end);
 	if (r)
 		return r;
-	r = weir_end_new(&end, &place);
-	if (r) {
-		if (lock != WEIR_HANDLE_NONE)
-			weir_os()->handle_close(lock);
-		return r;
-	}
 	end->ring = ring;
-	end->lock = lock;
-	end->hidden[0] = &end->lock;
 	set_spots(ring, end);
 	if (ring->geometry.features & WEIR_FEATURE_LOCK)
 		r = watch_peer(ring, end);
@@ -418,12 +446,11 @@ static int ring_end(struct weir_ring *ring, int producer,
 	if (r) {
 		if (end->watched)
 			weir_os()->unwatch(&end->watch);
-		if (lock != WEIR_HANDLE_NONE)
-			weir_os()->handle_close(lock);
+		weir_fork_remove(end);
+		unclaim(ring, &end->lock, producer);
 		weir_end_free(end);
 		return r;
 	}
-	weir_fork_add(end);
 	if (!private)
 		announce(ring, end);
 	*out = end;

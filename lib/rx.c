@@ -15,8 +15,9 @@
 
 #include "internal.h"
 
-/* More are not had any sooner: weir-design(7). */
-#define EXPECT_MAX 320
+/* In a row at the same place, so many are counted for all to see; of the rest
+   one in so many. Arbitrary. */
+#define AGAIN_SHOWN 16u
 
 static uint64_t header_at(const struct weir_rx *rx, uint64_t pos)
 {
@@ -181,21 +182,33 @@ static int next(struct weir_rx *rx, uint64_t *len)
 }
 
 /*
- * Nothing is there yet. If it will be like the last one, its payload goes on in
- * the lines after the header's, which are asked for here: else they would
- * travel one after the other when it comes. In a stream that would take them
- * away from the producer.
+ * A short answer for who tries again and again where next() has found nothing:
+ * the shorter it is, the sooner a message is seen. Figures: weir-design(7).
  */
-static void expect(const struct weir_rx *rx)
+static int still_empty(struct weir_rx *rx)
 {
-	uint64_t i, size = rx->end->lag.record;
+	const struct weir_end *end = rx->end;
 
-	if (rx->end->lag.ns)
-		return;
-	if (size > EXPECT_MAX)
-		size = EXPECT_MAX;
-	for (i = 64; i < size; i += 64)
-		__builtin_prefetch(rx->data + ((rx->pos + i) & rx->mask));
+	if (end->open || end->part || end->broken || end->sticky)
+		return 0;
+	catch_up(rx);
+	if (rx->pos < end->free.run_end)
+		return 0;
+	/* relaxed, all three: what they announce is looked for by empty() */
+	return !weir_load_relaxed32(&end->gone) &&
+	       !weir_load_relaxed32(&end->cancelled) &&
+	       weir_load_relaxed32(&end->peer->state) == WEIR_STATE_HELD &&
+	       !header_at(rx, rx->pos);
+}
+
+/* To show each of these would cost as much as all the rest of the look. */
+static void count_again(struct weir_rx *rx)
+{
+	uint64_t n = ++rx->end->counters[WEIR_COUNT_FULL];
+
+	if (++rx->end->lag.again <= AGAIN_SHOWN || n % AGAIN_SHOWN == 0)
+		/* relaxed: a counter, read by tools */
+		weir_store_relaxed64(&rx->counters[WEIR_COUNT_FULL], n);
 }
 
 /* The same for calls that take nothing while a part is being read. */
@@ -214,7 +227,6 @@ static int next_whole(struct weir_rx *rx, uint64_t *len)
 			return r;
 		weir_lag_failed(&rx->end->lag);
 	}
-	expect(rx);
 	weir_end_count(rx->end, WEIR_COUNT_FULL, 1);
 	return r;
 }
@@ -335,6 +347,11 @@ ssize_t weir_priv_rx_read(struct weir_rx *rx, void *data, size_t size)
 	uint64_t len;
 	int r;
 
+	/* and lag has been asked there, and would say no */
+	if (still_empty(rx) && rx->pos == rx->end->lag.pos) {
+		count_again(rx);
+		return -EAGAIN;
+	}
 	if (rx->end->open && !rx->end->broken)
 		return -EINVAL;
 	r = next_whole(rx, &len);
@@ -381,11 +398,12 @@ static size_t take_run(struct weir_rx *rx, struct weir_buf *v, size_t n)
 	struct weir_end *end = rx->end;
 	const unsigned char *from = payload(rx);
 	uint64_t len = end->after.run_len, stride = weir_priv_stride(len);
-	uint64_t left = (end->after.run_end - end->found) / stride;
+	uint64_t left = end->after.run_end - end->found;
 	size_t i;
 
-	if (n > left)
-		n = (size_t)left;
+	/* a division takes as long as some messages */
+	if (n * stride > left)
+		n = (size_t)(left / stride);
 	if (len == 8) {
 		for (i = 0; i < n && v[i].size >= 8; i++) {
 			memcpy(v[i].data, from + i * 8, 8);
@@ -407,7 +425,7 @@ static size_t take_run(struct weir_rx *rx, struct weir_buf *v, size_t n)
 int weir_rx_read_batch(struct weir_rx *rx, struct weir_buf *v, size_t n,
 		       int64_t deadline)
 {
-	uint64_t len;
+	uint64_t len = 0;
 	size_t i;
 	int r = 0;
 
@@ -419,24 +437,28 @@ int weir_rx_read_batch(struct weir_rx *rx, struct weir_buf *v, size_t n,
 		n = INT32_MAX;
 	if (n) {
 		r = next_whole(rx, &len);
-		if (r == -EAGAIN && deadline != WEIR_NOWAIT)
+		if (r == -EAGAIN && deadline != WEIR_NOWAIT) {
 			r = wait_message(rx, deadline);
+			if (!r)
+				r = next(rx, &len);
+		}
 	}
 	for (i = 0; i < n && !r;) {
-		r = next(rx, &len);
-		if (!r && len > v[i].size)
+		if (len > v[i].size) {
 			r = -EMSGSIZE;
-		if (r)
 			break;
+		}
 		if (rx->end->after.run_end) {
 			i += take_run(rx, v + i, n - i);
-			continue;
+		} else {
+			if (len)
+				memcpy(v[i].data, payload(rx), (size_t)len);
+			v[i].len = (size_t)len;
+			take(rx, len);
+			i++;
 		}
-		if (len)
-			memcpy(v[i].data, payload(rx), (size_t)len);
-		v[i].len = (size_t)len;
-		take(rx, len);
-		i++;
+		if (i < n)
+			r = next(rx, &len);
 	}
 	if (i)
 		release(rx);

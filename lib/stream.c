@@ -356,6 +356,23 @@ static int ready(struct weir_handshake *h)
 	return make_ends(m->stream, h->words, &m->options);
 }
 
+/* A child's copy of the socket would hide that this process has died, and its
+   ends, which are in no list of their own yet, would say that it has closed. */
+static void child(struct weir_fork *thing, void (*hide)(weir_handle handle))
+{
+	struct weir_meeting *m = (struct weir_meeting *)(void *)
+		((unsigned char *)thing - offsetof(struct weir_meeting, fork));
+	int i;
+
+	hide(m->stream->socket);
+	m->stream->socket = WEIR_HANDLE_NONE;
+	for (i = 0; i < 2; i++)
+		if (m->stream->ends[i]) {
+			m->stream->ends[i]->broken = -EINVAL;
+			weir_end_disable(m->stream->ends[i]);
+		}
+}
+
 /* The socket is the meeting's from now on, also after an error. */
 int weir_meeting_begin(struct weir_meeting *m, weir_handle socket,
 		       const struct weir_stream_options *o)
@@ -382,6 +399,8 @@ int weir_meeting_begin(struct weir_meeting *m, weir_handle socket,
 	m->stream->socket = socket;
 	m->stream->flags = o->flags;
 	m->h.who = m->stream->peer;
+	m->fork.child = child;
+	weir_fork_add_thing(&m->fork);
 	return 0;
 }
 
@@ -393,12 +412,18 @@ int weir_meeting_step(struct weir_meeting *m, int64_t deadline)
 		r = make(&m->h);
 	if (!r)
 		r = weir_handshake_step(&m->h, deadline);
-	return r ? r : start(m->stream);
+	if (!r)
+		r = start(m->stream);
+	/* the ends' now */
+	if (!r)
+		weir_fork_remove_thing(&m->fork);
+	return r;
 }
 
 /* Also after the last step has failed. */
 void weir_meeting_drop(struct weir_meeting *m)
 {
+	weir_fork_remove_thing(&m->fork);
 	settle(m);
 	weir_stream_close(m->stream);
 	m->stream = NULL;
@@ -593,13 +618,6 @@ void weir_stream_join(struct weir_stream *s, struct weir_crowd *crowd)
 	/* X21 (alone): the same */
 	weir_add_acq_rel32(&crowd->clients, 1);
 	s->crowd = crowd;
-}
-
-/* In a forked child: of a stream that is still being made. */
-void weir_stream_hide(struct weir_stream *s, void (*hide)(weir_handle handle))
-{
-	hide(s->socket);
-	s->socket = WEIR_HANDLE_NONE;
 }
 
 void weir_stream_close(struct weir_stream *s)

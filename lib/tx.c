@@ -12,9 +12,14 @@
 
 #include "internal.h"
 
-/* Worth a run: less saves no byte of header, longer messages no line. */
+/*
+ * Worth a run: less saves no byte of header, longer messages no line. Past the
+ * caches longer ones do: a line that two of them share is taken away from the
+ * consumer, one by one, unless they are put there together.
+ */
 #define RUN_LEAST 3
 #define RUN_MAX 512
+#define RUN_STREAMED_MAX 1024
 #define RUN_COUNT_MAX 4096
 #define STAGE 4096
 
@@ -162,13 +167,25 @@ static void *place(struct weir_tx *tx, uint64_t len)
 void weir_priv_tx_copy(struct weir_tx *tx, void *to, const void *from,
 		       size_t len)
 {
-	weir_copy_large(tx->end->copy, tx->mask + 1, to, from, len);
+	if (weir_copy_large(tx->end->copy, tx->mask + 1, to, from, len,
+			    len))
+		weir_copy_fence();
+}
+
+/* For what publish() follows: it fences, once for all of a batch. */
+static void copy_large(struct weir_tx *tx, void *to, const void *from,
+		       size_t len, size_t message)
+{
+	struct weir_end *end = tx->end;
+
+	end->streamed |= weir_copy_large(end->copy, tx->mask + 1, to, from, len,
+					 message);
 }
 
 static void copy(struct weir_tx *tx, void *to, const void *from, size_t len)
 {
 	if (len >= WEIR_PRIV_LARGE)
-		weir_priv_tx_copy(tx, to, from, len);
+		copy_large(tx, to, from, len, len);
 	else if (len)
 		memcpy(to, from, len);
 }
@@ -188,17 +205,24 @@ static void fence(struct weir_tx *tx)
 static void publish(struct weir_tx *tx)
 {
 	struct weir_end *end = tx->end;
+	uint64_t from = end->first, bytes = end->open_bytes;
+	uint32_t count = end->open;
 
+	if (end->streamed) {
+		/* payloads before the header: R1 does not order these */
+		weir_copy_fence();
+		end->streamed = 0;
+	}
 	/* relaxed: R1 below orders it */
 	weir_store_relaxed64(word_at(tx, tx->pos), 0);
 	/* R1 pairs with A1 in weir_rx_try_read(), header_at(). Publishes: the
 	   payloads, the headers after the first, the zero behind the last. */
-	weir_store_release64(word_at(tx, end->first), end->first_header);
+	weir_store_release64(word_at(tx, from), end->first_header);
 	/* R7 pairs with A7 in weir_tx_start(): headers before the position. */
 	weir_store_release64(&end->mine->position, tx->pos);
 	end->first = tx->pos;
-	tx->messages += end->open;
-	tx->bytes += end->open_bytes;
+	tx->messages += count;
+	tx->bytes += bytes;
 	/* relaxed: counters, read by tools */
 	weir_store_relaxed64(&tx->counters[WEIR_COUNT_MESSAGES],
 			     tx->messages);
@@ -208,6 +232,10 @@ static void publish(struct weir_tx *tx)
 	fence(tx);
 	set_limit(tx);
 	weir_priv_tx_notify(tx);
+	/* One message, and no padding before it, which nobody has read yet. */
+	if (WEIR_UNLIKELY(tx->messages >= tx->look) && count == 1 &&
+	    tx->pos - from == weir_priv_record_size(bytes))
+		weir_priv_tx_ahead(tx, (size_t)bytes);
 }
 
 /* The inline has sent since the library last looked. */
@@ -274,9 +302,15 @@ int weir_tx_look(struct weir_end *end)
 	return find_room(&end->side.tx, end->want);
 }
 
+/* The errors that come before any question of room. */
+int weir_tx_fits(const struct weir_tx *tx, size_t len)
+{
+	return refused(tx, len);
+}
+
 /*
  * For a wait that outlasts the call: what weir_tx_look() is to look for.
- * Returns the errors that come before any question of room.
+ * Returns as weir_tx_fits().
  */
 int weir_tx_want(struct weir_tx *tx, size_t len)
 {
@@ -356,7 +390,10 @@ static void fill_run(struct weir_tx *tx, unsigned char *to,
 			memcpy(stage + fill, v[i].data, len);
 			fill += stride;
 		}
-		copy(tx, to, stage, fill);
+		if (len > RUN_MAX)
+			copy_large(tx, to, stage, fill, len);
+		else
+			copy(tx, to, stage, fill);
 	}
 }
 
@@ -372,7 +409,8 @@ static size_t write_run(struct weir_tx *tx, const struct weir_buf *v, size_t n)
 	unsigned char *at;
 	size_t i;
 
-	if (!len || len > RUN_MAX)
+	if (!len || len > RUN_STREAMED_MAX ||
+	    (len > RUN_MAX && !weir_copy_streams(end->copy, len)))
 		return 0;
 	if (n > RUN_COUNT_MAX)
 		n = RUN_COUNT_MAX;
@@ -387,9 +425,10 @@ static size_t write_run(struct weir_tx *tx, const struct weir_buf *v, size_t n)
 		free = piece;
 	if (end->broken || free < WEIR_RUN_HEADER)
 		return 0;
-	free = (free - WEIR_RUN_HEADER) / stride;
-	if (i > free)
-		i = (size_t)free;
+	free -= WEIR_RUN_HEADER;
+	/* a division takes as long as some messages */
+	if (i * stride > free)
+		i = (size_t)(free / stride);
 	if (i < RUN_LEAST)
 		return 0;
 	/* there was room, as in find_room() */
@@ -422,7 +461,11 @@ static int write_some(struct weir_tx *tx, const struct weir_buf *v, size_t n)
 		r = try_place(tx, v[i].len, &at);
 		if (r)
 			break;
-		copy(tx, at, v[i].data, v[i].len);
+		/* in a batch, what could be a run counts as large */
+		if (v[i].len > RUN_MAX)
+			copy_large(tx, at, v[i].data, v[i].len, v[i].len);
+		else
+			copy(tx, at, v[i].data, v[i].len);
 		i++;
 	}
 	if (i)

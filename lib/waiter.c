@@ -31,13 +31,14 @@ struct weir_waiter {
 	struct block *block;
 	weir_handle memory;
 	int64_t spin_ns;
+	int usual;		/* nobody asked for that bound */
 	struct weir_spot spot;
 	struct block private;
 };
 
 static int64_t spin_ns(int32_t spin_us)
 {
-	if (spin_us < 0 || weir_os()->cpus() < 2)
+	if (spin_us < 0)
 		return 0;
 	if (spin_us == INT32_MAX)
 		return WEIR_FOREVER;
@@ -53,6 +54,7 @@ static struct weir_waiter *waiter_new(int32_t spin_us, int shared)
 	w->memory = WEIR_HANDLE_NONE;
 	w->block = &w->private;
 	w->spin_ns = spin_ns(spin_us);
+	w->usual = !spin_us;
 	w->spot.way = shared ? WEIR_OS_SHARED : WEIR_OS_LOCAL;
 	w->spot.word = &w->block->sequence;
 	return w;
@@ -183,11 +185,13 @@ static int called(const struct weir_waiter *w, uint32_t ticket)
 	return weir_load_acquire32(&w->block->sequence) != ticket;
 }
 
+/* A bound that was asked for is kept: who asked knows where the threads run.
+   Else it is this thread's CPUs that count, not its who made the waiter. */
 static int spin(const struct weir_waiter *w, uint32_t ticket, int64_t deadline)
 {
 	int64_t stop, now = weir_now();
 
-	if (!w->spin_ns)
+	if (!w->spin_ns || (w->usual && weir_os()->cpus() < 2))
 		return 0;
 	stop = w->spin_ns < deadline - now ? now + w->spin_ns : deadline;
 	do {
@@ -202,6 +206,9 @@ int weir_waiter_wait(struct weir_waiter *w, uint32_t ticket, int64_t deadline)
 {
 	int r = 0;
 
+	/* no system call takes it; it has passed */
+	if (deadline < 0)
+		deadline = 1;
 	if (!called(w, ticket)) {
 		if (deadline == WEIR_NOWAIT)
 			r = -EAGAIN;

@@ -14,13 +14,10 @@
  * Seen to fail with: two words of a half exchanged; a word of 32 bits that was
  * one of 64; another kind for a run; a run without its count.
  */
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
+#include "xproc/x.h"
 
-#include <weir.h>
+#include <stddef.h>
+#include <sys/mman.h>
 
 #define CAPACITY 4096
 
@@ -183,8 +180,9 @@ static void ring(void)
 	memset(&options, 0, sizeof(options));
 	options.size = sizeof(options);
 	options.capacity = CAPACITY;
-	if (weir_ring_create(&r, &options) || weir_ring_tx(r, &tx) ||
-	    weir_ring_rx(r, &rx))
+	if (weir_ring_create(&r, &options))
+		exit(x_refused() ? 77 : 99);
+	if (weir_ring_tx(r, &tx) || weir_ring_rx(r, &rx))
 		exit(99);
 	base = mmap(NULL, size, PROT_READ, MAP_SHARED, weir_ring_handle(r), 0);
 	if (base == MAP_FAILED)

@@ -2,7 +2,7 @@
 /*
  * A gather with epoll, edge-triggered: who has been told is not told again
  * before there is news, so a sleep costs what is ready and not what is there.
- * The epoll descriptor is the handle of it all.
+ * The epoll descriptor is the handle of it all. Naps are in gather_uring.c.
  */
 #define _GNU_SOURCE
 #include <sys/epoll.h>
@@ -24,6 +24,7 @@ static int add(const struct weir_gather *g, int fd, uint64_t number)
 
 static void close_all(struct weir_gather *g)
 {
+	weir_linux_gather_forget(g);
 	if (g->handle >= 0)
 		close(g->handle);
 	if (g->bell[0] >= 0)
@@ -71,11 +72,16 @@ int weir_linux_gather_sleep(struct weir_gather *g, int64_t deadline)
 	int i, n;
 
 	g->n = 0;
-	n = epoll_wait(g->handle, events, most, weir_posix_poll_ms(deadline));
-	if (n == 0)
-		return -ETIMEDOUT;
+	g->lost = 0;
+	/* half: the handles have their turn, too */
+	weir_linux_gather_reap(g, most / 2);
+	n = epoll_wait(g->handle, events, most - (int)g->n,
+		       g->n || g->lost ? 0 : weir_posix_poll_ms(deadline));
 	for (i = 0; i < n; i++)
 		if (events[i].data.u64)
 			g->ready[g->n++] = events[i].data.u64;
-	return 0;
+	weir_linux_gather_reap(g, most);
+	if (n || g->n || g->lost)
+		return 0;
+	return weir_posix_poll_ms(deadline) ? 0 : -ETIMEDOUT;
 }

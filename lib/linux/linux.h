@@ -26,12 +26,15 @@ int weir_linux_wake(const struct weir_spot *spot, int n);
 
 int weir_linux_spot_init(struct weir_spot *spot);
 
-/* gather.c */
+/* gather.c, gather_uring.c */
 int weir_linux_gather_open(struct weir_gather *gather);
 int weir_linux_gather(struct weir_gather *gather, weir_handle handle,
 		      uint64_t number);
 int weir_linux_gather_sleep(struct weir_gather *gather, int64_t deadline);
 void weir_linux_gather_ring(const struct weir_gather *gather);
+int weir_linux_gather_nap(struct weir_watch *nap);
+void weir_linux_gather_reap(struct weir_gather *gather, unsigned int most);
+void weir_linux_gather_forget(struct weir_gather *gather);
 
 /* barrier.c */
 int weir_linux_can_barrier(void);
@@ -39,6 +42,7 @@ void weir_linux_barrier(int shared);
 void weir_linux_barrier_child(void);
 
 /* peer.c */
+int weir_linux_can_pidfd(void);
 int weir_linux_transfer(weir_handle socket, struct weir_message *message,
 			int out, int64_t deadline);
 

@@ -8,6 +8,8 @@
 
 #include "uring.h"
 
+static int barriers;		/* this process has asked for them */
+
 static void drop(weir_handle handle)
 {
 	if (handle != WEIR_HANDLE_NONE)
@@ -16,7 +18,8 @@ static void drop(weir_handle handle)
 
 static void child(void)
 {
-	if (weir_os_ability()->barrier)
+	/* the table may be in the making, in a thread that is not here */
+	if (barriers)
 		weir_linux_barrier_child();
 	weir_linux_keeper_child();
 	weir_linux_uring_child();
@@ -37,7 +40,8 @@ static void probe_wait(struct weir_ability *can, int waitv)
 		can->sockets = 1;
 		break;
 	case WEIR_OS_WAIT_URING:
-		can->words = !weir_linux_uring_usable();
+		/* no descriptor left says nothing about the kernel */
+		can->words = weir_linux_uring_usable() != -ENOSYS;
 		can->refused = !can->words;
 		break;
 	default:
@@ -47,28 +51,25 @@ static void probe_wait(struct weir_ability *can, int waitv)
 
 static void probe(struct weir_ability *can)
 {
-	static const char *const wait[] = {
-		[WEIR_OS_WAIT_AUTO] = "",
-		[WEIR_OS_WAIT_WAITV] = ", WEIR_WAIT=waitv",
-		[WEIR_OS_WAIT_SOCKET] = ", WEIR_WAIT=socket",
-		[WEIR_OS_WAIT_URING] = ", WEIR_WAIT=uring",
-	};
 	int waitv = weir_linux_can_waitv();
 
-	pthread_atfork(weir_fork_hold, weir_fork_release, child);
+	weir_posix_at_fork(child);
 	probe_wait(can, waitv);
+	can->naps = can->words && can->wait != WEIR_OS_WAIT_WAITV &&
+		    weir_linux_uring_likely();
 	can->shared = 1;
 	can->semaphores = weir_posix_can_semaphore();
 	can->way_abi = weir_posix_way_abi();
-	can->barrier = weir_linux_can_barrier();
+	can->barrier = barriers = weir_linux_can_barrier();
 	can->lock = weir_posix_can_lock();
 	can->seal = weir_posix_can_seal();
-	snprintf(can->text, sizeof(can->text), "linux: %s, %s, %s, %s, %s%s",
+	snprintf(can->text, sizeof(can->text), "linux: %s, %s, %s, %s, %s, %s",
 		 waitv ? "futex_waitv" : "no futex_waitv",
 		 weir_linux_uring_allowed() ? "io_uring" : "no io_uring",
+		 weir_linux_can_pidfd() ? "pidfds" : "no pidfds",
 		 can->barrier ? "membarrier" : "fences",
 		 can->lock ? "file locks" : "no file locks",
-		 can->seal ? "seals" : "no seals", wait[can->wait]);
+		 can->seal ? "seals" : "no seals");
 }
 
 static unsigned int cpus(void)
@@ -84,8 +85,11 @@ static int watch(struct weir_watch *w)
 {
 	if (w->socket != WEIR_HANDLE_NONE)
 		return weir_linux_watch_socket(w);
-	return w->memory != WEIR_HANDLE_NONE ? weir_posix_watch_claim(w) :
-					       weir_posix_watch_nap(w);
+	if (w->memory != WEIR_HANDLE_NONE)
+		return weir_posix_watch_claim(w);
+	if (w->gather && !weir_linux_gather_nap(w))
+		return 0;
+	return weir_linux_watch_nap(w);
 }
 
 static void unwatch(struct weir_watch *w)
@@ -95,7 +99,7 @@ static void unwatch(struct weir_watch *w)
 	else if (w->memory != WEIR_HANDLE_NONE)
 		weir_posix_unwatch_claim(w);
 	else
-		weir_posix_unwatch_nap(w);
+		weir_linux_unwatch_nap(w);
 }
 
 static const struct weir_os weir_os_linux = {

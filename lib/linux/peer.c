@@ -17,6 +17,12 @@
 #define SYS_pidfd_send_signal 424
 #endif
 
+/* A call that always fails: no process has this number. */
+int weir_linux_can_pidfd(void)
+{
+	return syscall(SYS_pidfd_open, -1, 0) < 0 && errno == EINVAL;
+}
+
 /* Anything else would be polled for ever, or block there. */
 static int is_pidfd(int fd)
 {

@@ -21,20 +21,24 @@
 #define NR_SETUP 425
 #define NR_ENTER 426
 #define NR_REGISTER 427
+#define NR_FUTEX_WAKE 454
 
 #define SETUP_CQSIZE (1u << 3)
 #define SETUP_CLAMP (1u << 4)
+#define SETUP_TASKRUN_FLAG (1u << 9)
 #define SETUP_SINGLE_ISSUER (1u << 12)
 #define SETUP_DEFER_TASKRUN (1u << 13)
 #define SETUP_NO_SQARRAY (1u << 16)
 #define SETUP                                                                 \
-	(SETUP_CQSIZE | SETUP_CLAMP | SETUP_SINGLE_ISSUER |                   \
-	 SETUP_DEFER_TASKRUN | SETUP_NO_SQARRAY)
+	(SETUP_CQSIZE | SETUP_CLAMP | SETUP_TASKRUN_FLAG |                    \
+	 SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN | SETUP_NO_SQARRAY)
 #define FEATURE_NO_IOWAIT (1u << 17)
+#define SQ_TASKRUN (1u << 2)
 #define ENTER_GETEVENTS (1u << 0)
 #define ENTER_EXT_ARG (1u << 3)
 #define ENTER_NO_IOWAIT (1u << 7)
 #define REGISTER_EVENTFD 4
+#define UNREGISTER_EVENTFD 5
 #define REGISTER_PROBE 8
 #define OFFSET_SQES 0x10000000ll
 #define OP_NOP 0
@@ -97,21 +101,23 @@ _Static_assert(sizeof(struct weir_linux_waitv) == 24, "waitv");
 
 struct weir_linux_uring {
 	int fd;
-	const char *owner;	/* of the thread that may use it, */
-	uint32_t life;		/* in this process */
+	uint32_t owner;		/* the number of the thread that may use it, */
+	uint32_t life;		/* in this process, */
+	long thread;		/* and what the kernel calls it */
 	uint32_t enter;		/* flags of every wait */
 	unsigned int waits, held; /* so many at most; added, not reaped */
 	unsigned char *rings;	/* the kernel's memory */
 	struct sqe *sqes;
 	size_t rings_size, sqes_size;
-	struct weir_a32 *sq_tail, *cq_head, *cq_tail;
+	struct weir_a32 *sq_tail, *sq_flags, *cq_head, *cq_tail;
 	struct cqe *cqes;
 	uint32_t sq_mask, cq_mask;
 	uint32_t tail, submitted;
 	struct weir_linux_waitv v[PORTION][2];
 };
 
-static _Thread_local char here;	/* its address names the thread */
+static _Thread_local uint32_t here;	/* this thread's number; 0: none yet */
+static struct weir_a32 threads;	/* numbers given */
 static struct weir_a32 lives;	/* how many forks this process is away */
 static struct weir_a32 usable;	/* 0 not known, 1 no, 2 yes */
 
@@ -196,10 +202,28 @@ int weir_linux_uring_allowed(void)
 	return syscall(NR_SETUP, 0, NULL) < 0 && errno == EFAULT;
 }
 
+/* What usable() would find, without a thread: the futex operations of io_uring
+   came with futex_wake(2), which fails here in another way. */
+int weir_linux_uring_likely(void)
+{
+	return weir_linux_uring_allowed() &&
+	       syscall(NR_FUTEX_WAKE, NULL, 0, 0, ~0u) < 0 && errno == EINVAL;
+}
+
+/* No address and no number of the kernel's: they come again with the next
+   thread. */
+static uint32_t this_thread(void)
+{
+	if (!here)
+		/* X21 (alone): a count */
+		here = weir_add_acq_rel32(&threads, 1) + 1;
+	return here;
+}
+
 static int is_ours(const struct weir_linux_uring *ring)
 {
 	/* relaxed: changed in a child that has this thread only */
-	return ring->owner == &here &&
+	return ring->owner == this_thread() &&
 	       ring->life == weir_load_relaxed32(&lives);
 }
 
@@ -222,6 +246,7 @@ static int map(struct weir_linux_uring *ring, const struct params *p)
 		return weir_posix_error(errno);
 	ring->sqes = where;
 	ring->sq_tail = (void *)(ring->rings + p->sq.tail);
+	ring->sq_flags = (void *)(ring->rings + p->sq.flags);
 	ring->cq_head = (void *)(ring->rings + p->cq.head);
 	ring->cq_tail = (void *)(ring->rings + p->cq.tail);
 	ring->cqes = (void *)(ring->rings + p->cq.cqes);
@@ -253,15 +278,15 @@ int weir_linux_uring_open(struct weir_linux_uring **out, unsigned int waits,
 	ring = calloc(1, sizeof(*ring));
 	if (!ring)
 		return -ENOMEM;
-	ring->owner = &here;
+	ring->owner = this_thread();
+	ring->thread = syscall(SYS_gettid);
 	/* relaxed: as in is_ours() */
 	ring->life = weir_load_relaxed32(&lives);
 	ring->waits = waits;
 	ring->fd = setup(&p, waits);
 	r = ring->fd < 0 ? weir_posix_error(errno) : map(ring, &p);
-	if (!r && tell != WEIR_HANDLE_NONE &&
-	    syscall(NR_REGISTER, ring->fd, REGISTER_EVENTFD, &tell, 1) < 0)
-		r = weir_posix_error(errno);
+	if (!r && tell != WEIR_HANDLE_NONE)
+		r = weir_linux_uring_tell(ring, tell);
 	if (r) {
 		let_go(ring);
 		return r;
@@ -270,6 +295,26 @@ int weir_linux_uring_open(struct weir_linux_uring **out, unsigned int waits,
 		ring->enter = ENTER_NO_IOWAIT;
 	*out = ring;
 	return 0;
+}
+
+int weir_linux_uring_tell(struct weir_linux_uring *ring, weir_handle tell)
+{
+	int none = tell == WEIR_HANDLE_NONE;
+
+	if (!is_ours(ring))
+		return -EEXIST;
+	if (syscall(NR_REGISTER, ring->fd,
+		    none ? UNREGISTER_EVENTFD : REGISTER_EVENTFD,
+		    none ? NULL : &tell, !none) < 0)
+		return weir_posix_error(errno);
+	return 0;
+}
+
+int weir_linux_uring_orphan(const struct weir_linux_uring *ring)
+{
+	return !is_ours(ring) &&
+	       syscall(SYS_tgkill, getpid(), ring->thread, 0) < 0 &&
+	       errno == ESRCH;
 }
 
 static void fill_many(struct sqe *s, const struct weir_linux_waitv *v,
@@ -489,8 +534,11 @@ int weir_linux_uring_reap(struct weir_linux_uring *ring, uint64_t *numbers,
 
 	if (r)
 		return r;
-	/* What has ended is put into the queue by this thread's own call. */
-	enter(ring, 0, 0, ENTER_GETEVENTS, NULL, 0);
+	/* What has ended is put into the queue by this thread's own call.
+	   relaxed: whoever has seen the eventfd sees the flag. */
+	if (weir_load_relaxed32(ring->sq_flags) & SQ_TASKRUN &&
+	    enter(ring, 0, 0, ENTER_GETEVENTS, NULL, 0) < 0 && errno != EINTR)
+		return weir_posix_error(errno);
 	for (left = pending(ring, &head); left && found < n; left--, head++)
 		numbers[found++] = at(ring, head)->user_data;
 	ring->held -= found;
@@ -567,7 +615,9 @@ void weir_linux_uring_close(struct weir_linux_uring *ring)
 
 /* A ring per thread, made at its first sleep of this kind. */
 static _Thread_local struct weir_linux_uring *own;
+static _Thread_local int kept;	/* until it ends; else for one sleep */
 static pthread_key_t key;
+static int has_key;		/* or others had taken all of them */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void thread_ends(void *ring)
@@ -578,7 +628,7 @@ static void thread_ends(void *ring)
 
 static void make_key(void)
 {
-	pthread_key_create(&key, thread_ends);
+	has_key = !pthread_key_create(&key, thread_ends);
 }
 
 /* The one that a forked child finds is its parent's. */
@@ -586,7 +636,8 @@ static void drop_own(void)
 {
 	if (!own)
 		return;
-	pthread_setspecific(key, NULL);
+	if (has_key)
+		pthread_setspecific(key, NULL);
 	weir_linux_uring_close(own);
 	own = NULL;
 }
@@ -600,8 +651,7 @@ static int own_ring(void)
 	drop_own();
 	pthread_once(&once, make_key);
 	r = weir_linux_uring_open(&own, 1, WEIR_HANDLE_NONE);
-	if (!r)
-		pthread_setspecific(key, own);
+	kept = !r && has_key && !pthread_setspecific(key, own);
 	return r;
 }
 
@@ -615,15 +665,17 @@ int weir_linux_uring_nap(const struct weir_linux_waitv *v, unsigned int n,
 	r = own_ring();
 	if (!r)
 		r = next_wait(own, &s, 1);
-	if (r)
-		return r;
-	fill_many(s, v, n);
-	push(own);
-	own->held++;
-	r = weir_linux_uring_sleep(own, deadline);
-	if (!weir_linux_uring_reap(own, &number, 1) &&
-	    weir_linux_uring_cancel(own, 1) == -ENOENT)
-		weir_linux_uring_reap(own, &number, 1);
+	if (!r) {
+		fill_many(s, v, n);
+		push(own);
+		own->held++;
+		r = weir_linux_uring_sleep(own, deadline);
+		if (!weir_linux_uring_reap(own, &number, 1) &&
+		    weir_linux_uring_cancel(own, 1) == -ENOENT)
+			weir_linux_uring_reap(own, &number, 1);
+	}
+	if (!kept)
+		drop_own();
 	return r;
 }
 

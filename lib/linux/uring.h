@@ -32,12 +32,22 @@ int weir_linux_uring_usable(void);
 /* 1: this process may make one, whatever it can do. */
 int weir_linux_uring_allowed(void);
 
+/* 1: it is most likely usable, which is not tried. */
+int weir_linux_uring_likely(void);
+
 /*
  * Room for so many waits at once. tell: an eventfd that becomes readable when
  * one has ended, or WEIR_HANDLE_NONE. Two descriptors less: -EMFILE.
  */
 int weir_linux_uring_open(struct weir_linux_uring **ring, unsigned int waits,
 			  weir_handle tell);
+
+/* From now on that eventfd, the ring having none; or NONE. -EEXIST: another
+   thread's ring. */
+int weir_linux_uring_tell(struct weir_linux_uring *ring, weir_handle tell);
+
+/* 1: another thread's ring, and that one has ended. 0 may be late. */
+int weir_linux_uring_orphan(const struct weir_linux_uring *ring);
 
 /*
  * Arms a wait under a number that is neither 0 nor UINT64_MAX and that no other
@@ -70,6 +80,10 @@ void weir_linux_uring_close(struct weir_linux_uring *ring);
 
 /* In a forked child: the rings of before are the parent's. */
 void weir_linux_uring_child(void);
+
+/* nap.c */
+int weir_linux_watch_nap(struct weir_watch *nap);
+void weir_linux_unwatch_nap(struct weir_watch *nap);
 
 /*
  * One sleep of the calling thread as futex_waitv(2) has it, in a ring of its

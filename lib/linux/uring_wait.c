@@ -39,7 +39,7 @@ static void fill_words(struct io_uring_sqe *sqe, struct weir_end *end,
 static int prep_poll(struct io_uring_sqe *sqe, struct weir_end *end,
 		     int (*look)(struct weir_end *end))
 {
-	weir_handle handle;
+	weir_handle handle = WEIR_HANDLE_NONE;
 	int r = weir_end_handle(end, &handle);
 
 	if (!r)
@@ -57,6 +57,8 @@ static int prep(struct io_uring_sqe *sqe, struct weir_end *end,
 
 	if (!by_words(end))
 		return prep_poll(sqe, end, look);
+	if (weir_end_in_set(end))
+		return -EBUSY;
 	if (end->guest)
 		end->guest->disturb(end->guest);
 	r = weir_end_announce(end, look, WEIR_ASLEEP_WORD, &nap);
@@ -73,10 +75,13 @@ static int settle(struct weir_end *end, int res)
 {
 	int words = by_words(end);
 
-	if (words)
-		weir_end_settle(end);
-	else
-		weir_end_disarm(end);
+	/* What a set has announced since is the set's. */
+	if (!weir_end_in_set(end)) {
+		if (words)
+			weir_end_settle(end);
+		else
+			weir_end_disarm(end);
+	}
 	switch (res < 0 ? -res : 0) {
 	case 0:
 	case EAGAIN:
@@ -143,7 +148,7 @@ int weir_uring_tx_done(struct weir_tx *tx, int res)
 
 int weir_uring_prep_set_wait(struct io_uring_sqe *sqe, struct weir_set *set)
 {
-	weir_handle handle;
+	weir_handle handle = WEIR_HANDLE_NONE;
 	int r = weir_set_handle(set, &handle);
 
 	weir_linux_uring_fill(sqe, NULL, NULL, 0);

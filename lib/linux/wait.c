@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include <linux/futex.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -172,6 +173,10 @@ int weir_linux_wake(const struct weir_spot *spot, int n)
 	case WEIR_OS_GATHER:
 		weir_linux_gather_ring(spot->gather);
 		return 1;
+	case WEIR_OS_SOCKET:
+		if (spot->socket != WEIR_HANDLE_NONE)
+			return weir_posix_wake(spot, n);
+		return eventfd_write(spot->bell[0], 1) ? 0 : 1;
 	default:
 		return weir_posix_wake(spot, n);
 	}
@@ -182,5 +187,10 @@ int weir_linux_spot_init(struct weir_spot *spot)
 {
 	if (spot->way == WEIR_OS_GATHER)
 		return weir_linux_gather_open(spot->gather);
+	if (spot->way == WEIR_OS_SOCKET) {
+		spot->bell[0] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		spot->bell[1] = WEIR_HANDLE_NONE;
+		return spot->bell[0] < 0 ? weir_posix_error(errno) : 0;
+	}
 	return weir_posix_spot_init(spot);
 }

@@ -71,18 +71,31 @@ static int lock_watched(int fd, unsigned int byte)
 	return r;
 }
 
+/* Not by closing it alone: a child forked just now may have a copy yet. */
+static int give_back(weir_handle *lock, unsigned int end)
+{
+	lock_byte(*lock, 2 * end, F_UNLCK, 0);
+	lock_byte(*lock, 2 * end + 1, F_UNLCK, 0);
+	close(*lock);
+	*lock = WEIR_HANDLE_NONE;
+	return 0;
+}
+
 int weir_posix_claim(weir_handle *lock, weir_handle memory, unsigned int end)
 {
 	weir_handle fd = WEIR_HANDLE_NONE;
-	int r = weir_posix_claim_open(&fd, memory);
+	int r;
 
+	if (memory == WEIR_HANDLE_NONE)
+		return give_back(lock, end);
+	r = weir_posix_claim_open(&fd, memory);
 	if (r)
 		return r;
 	r = lock_byte(fd, 2 * end, F_WRLCK, 0);
 	if (!r)
 		r = lock_watched(fd, 2 * end + 1);
 	if (r) {
-		close(fd);
+		give_back(&fd, end);
 		return r;
 	}
 	*lock = fd;
@@ -104,13 +117,19 @@ int weir_posix_can_lock(void)
 	weir_handle memory, lock;
 	int r;
 
-	if (weir_posix_memory_create(&memory, 4096, NULL))
-		return 0;
+	r = weir_posix_memory_create(&memory, 4096, NULL);
+	/* No room just now says nothing about the system. */
+	if (r)
+		return r == -EMFILE || r == -ENOMEM;
 	r = weir_posix_claim(&lock, memory, 0);
 	if (!r)
-		close(lock);
+		give_back(&lock, 0);
 	close(memory);
-	return !r;
+	/* Nor does that the second descriptor was the one too many. */
+	if (r == -EMFILE || r == -ENOMEM)
+		return 1;
+	/* as who watches a claim is */
+	return !r && weir_posix_can_cancel();
 }
 
 #else

@@ -171,7 +171,7 @@ int weir_posix_gather_sleep(struct weir_gather *g, int64_t deadline)
 	r = poll(list->copy, (nfds_t)list->polled,
 		 weir_posix_poll_ms(deadline));
 	if (r == 0)
-		return -ETIMEDOUT;
+		return weir_posix_poll_ms(deadline) ? 0 : -ETIMEDOUT;
 	if (r < 0)
 		return 0;
 	while (list->copy[0].revents &&

@@ -158,6 +158,18 @@ int weir_posix_memory_create(weir_handle *memory, uint64_t size,
 	return 0;
 }
 
+/* Listeners may have their sockets in the same directory. */
+static int take_name(int dir, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
+		return weir_posix_error(errno);
+	if (!S_ISREG(st.st_mode))
+		return -ENOENT;
+	return unlinkat(dir, name, 0) ? weir_posix_error(errno) : 0;
+}
+
 static int give_name(weir_handle memory, const char *name)
 {
 	int dir = weir_posix_names_dir();
@@ -167,8 +179,7 @@ static int give_name(weir_handle memory, const char *name)
 	if (dir < 0)
 		return dir;
 	if (memory == WEIR_HANDLE_NONE) {
-		if (unlinkat(dir, name, 0))
-			r = weir_posix_error(errno);
+		r = take_name(dir, name);
 	} else {
 		snprintf(link, sizeof(link), "/proc/self/fd/%d", memory);
 		if (linkat(AT_FDCWD, link, dir, name, AT_SYMLINK_FOLLOW))
@@ -347,9 +358,12 @@ int weir_posix_memory_map(void **base, weir_handle memory, uint64_t size,
 	at = mmap(NULL, (size_t)size, PROT_READ | (write ? PROT_WRITE : 0),
 		  private ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, memory,
 		  0);
-	if (at == MAP_FAILED)
-		return errno == EINVAL || errno == ENODEV ?
-			       -EPROTO : weir_posix_error(errno);
+	if (at == MAP_FAILED) {
+		if (errno == EINVAL || errno == ENODEV)
+			return -EPROTO;
+		/* EAGAIN: all of it would be locked, and that is too much */
+		return errno == EAGAIN ? -ENOMEM : weir_posix_error(errno);
+	}
 #ifdef MADV_HUGEPAGE
 	if (flags & WEIR_MAP_HUGE)
 		madvise(at, (size_t)size, MADV_HUGEPAGE);
@@ -377,8 +391,9 @@ int weir_posix_can_seal(void)
 	int fd = nameless();
 	int r;
 
+	/* No room just now says nothing about the system. */
 	if (fd < 0)
-		return 0;
+		return fd == -EMFILE || fd == -ENOMEM;
 	r = seal(fd, 0);
 	close(fd);
 	return !r;

@@ -42,6 +42,15 @@ static int check_dir(int fd, const char *path)
 	return -EACCES;
 }
 
+/* Nor is a link one, whatever it leads to. */
+static int no_dir(int error, const char *path)
+{
+	if (error != ENOTDIR && error != ELOOP)
+		return weir_posix_error(error);
+	weir_log(WEIR_LOG_ERROR, "refused: %s is not a directory", path);
+	return -EACCES;
+}
+
 int weir_posix_names_dir(void)
 {
 	char path[64];
@@ -52,7 +61,7 @@ int weir_posix_names_dir(void)
 		return weir_posix_error(errno);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOTDIR ? -EACCES : weir_posix_error(errno);
+		return no_dir(errno, path);
 	r = check_dir(fd, path);
 	if (r) {
 		close(fd);
@@ -101,7 +110,7 @@ int weir_posix_names_sockets(unsigned int which, int make, char *path,
 		(void)!mkdirat(dir, "weir", 0700);
 	fd = openat(dir, "weir",
 		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	r = fd < 0 ? weir_posix_error(errno) : check_dir(fd, path);
+	r = fd < 0 ? no_dir(errno, path) : check_dir(fd, path);
 	close(dir);
 	if (!r)
 		return fd;

@@ -26,7 +26,7 @@ static void child(void)
 static void probe(struct weir_ability *can)
 {
 	weir_posix_buckets_init();
-	pthread_atfork(weir_fork_hold, weir_fork_release, child);
+	weir_posix_at_fork(child);
 	/* sockets are all that it has */
 	can->sockets = 1;
 	can->refused = can->wait != WEIR_OS_WAIT_AUTO &&
@@ -36,11 +36,10 @@ static void probe(struct weir_ability *can)
 	can->lock = weir_posix_can_lock();
 	can->seal = weir_posix_can_seal();
 	snprintf(can->text, sizeof(can->text),
-		 "portable: %s, sockets, %s, %s%s",
+		 "portable: %s, sockets, %s, %s",
 		 can->semaphores ? "semaphores" : "no semaphores",
 		 can->lock ? "file locks" : "no file locks",
-		 can->seal ? "seals" : "no seals",
-		 can->wait == WEIR_OS_WAIT_SOCKET ? ", WEIR_WAIT=socket" : "");
+		 can->seal ? "seals" : "no seals");
 }
 
 static void barrier(int shared)

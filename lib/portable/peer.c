@@ -37,7 +37,7 @@ static int ready(int fd, short events, int64_t deadline)
 
 	do {
 		r = poll(&p, 1, weir_posix_poll_ms(deadline));
-	} while (r < 0 && errno == EINTR);
+	} while (r < 0 ? errno == EINTR : !r && weir_posix_poll_ms(deadline));
 	if (r < 0)
 		return weir_posix_error(errno);
 	return r ? 0 : -ETIMEDOUT;
@@ -126,14 +126,21 @@ static void take_control(struct msghdr *msg, struct weir_message *m)
 	}
 }
 
-static void ask_credentials(int socket, int on)
+/* Returns what it was: the socket may be the caller's, who wants them too. */
+static int ask_credentials(int socket, int on)
 {
+	int was = 0;
 #ifdef SO_PASSCRED
-	setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	socklen_t len = sizeof(was);
+
+	getsockopt(socket, SOL_SOCKET, SO_PASSCRED, &was, &len);
+	if (was != on)
+		setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 #else
 	(void)socket;
 	(void)on;
 #endif
+	return was;
 }
 
 static ssize_t put_some(int socket, struct weir_message *m)
@@ -155,10 +162,11 @@ static ssize_t take_some(int socket, struct weir_message *m, int *lost)
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
 			      .msg_control = control.bytes,
 			      .msg_controllen = sizeof(control.bytes) };
+	int asked = 0;
 	ssize_t n;
 
 	if (m->peer)
-		ask_credentials(socket, 1);
+		asked = ask_credentials(socket, 1);
 	n = recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n >= 0) {
 		take_control(&msg, m);
@@ -170,7 +178,7 @@ static ssize_t take_some(int socket, struct weir_message *m, int *lost)
 		*lost = 1;
 	}
 	if (m->peer)
-		ask_credentials(socket, 0);
+		ask_credentials(socket, asked);
 	return n;
 }
 

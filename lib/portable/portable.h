@@ -59,6 +59,10 @@ void weir_posix_gather_ring(const struct weir_gather *gather);
 
 /* thread.c: a thread of the library, deaf to all signals. */
 int weir_posix_thread(pthread_t *thread, void *(*run)(void *arg), void *arg);
+int weir_posix_can_cancel(void);
+
+/* process.c: the handlers of a fork, from a probe. */
+void weir_posix_at_fork(void (*child)(void));
 
 /* wait.c */
 uint32_t weir_posix_way_abi(void);

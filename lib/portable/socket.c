@@ -247,7 +247,8 @@ static int listen_at(struct weir_address *a)
 	int dir, r;
 
 	dir = locate(a->name, place, 1, a->path);
-	if (dir < 0 && !is_path(a->name))
+	/* Not after a refusal: clients are refused there, too. */
+	if (dir == -ENOENT && !is_path(a->name))
 		dir = locate(a->name, ++place, 1, a->path);
 	if (dir < 0)
 		return dir;

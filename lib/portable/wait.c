@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waiting with what any POSIX has. Within the process: condition variables,
- * found by the word's address. Between processes: a semaphore in the shared
- * memory, or the connection's socket, on which the wake is a byte.
+ * Waiting with what any POSIX has. Within the process: a condition variable for
+ * each sleeper, found by the word's address. Between processes: a semaphore in
+ * the shared memory, or the connection's socket, on which the wake is a byte.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -26,28 +26,41 @@
 
 /* words of this process */
 
-/* Arbitrary: more sleepers than buckets only wake each other in vain. */
+/* Arbitrary: sleepers on other words in the bucket are passed over. */
 #define BUCKETS 64
 
+struct sleeper {
+	const struct weir_a32 *word;
+	int woken;		/* and out of the list */
+	pthread_cond_t cond;
+	struct sleeper *next;
+};
+
+/* Who sleeps, in the order of falling asleep. */
 static struct bucket {
 	pthread_mutex_t mutex;
-	pthread_cond_t cond;
+	struct sleeper *first;
 } buckets[BUCKETS];
 
+static pthread_condattr_t monotonic;
+
+/* Once, and again in a forked child, where nobody sleeps. */
 void weir_posix_buckets_init(void)
 {
-	pthread_condattr_t attr;
+	static int known;
 	int i;
 
-	pthread_condattr_init(&attr);
+	if (!known) {
+		pthread_condattr_init(&monotonic);
 #ifdef HAVE_PTHREAD_CONDATTR_SETCLOCK
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+		pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 #endif
+		known = 1;
+	}
 	for (i = 0; i < BUCKETS; i++) {
 		pthread_mutex_init(&buckets[i].mutex, NULL);
-		pthread_cond_init(&buckets[i].cond, &attr);
+		buckets[i].first = NULL;
 	}
-	pthread_condattr_destroy(&attr);
 }
 
 static struct bucket *bucket_of(const struct weir_a32 *word)
@@ -55,6 +68,24 @@ static struct bucket *bucket_of(const struct weir_a32 *word)
 	uintptr_t a = (uintptr_t)word;
 
 	return &buckets[(a >> 2 ^ a >> 8 ^ a >> 14) % BUCKETS];
+}
+
+static void append(struct bucket *b, struct sleeper *s)
+{
+	struct sleeper **at = &b->first;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = s;
+}
+
+static void unlink_sleeper(struct bucket *b, const struct sleeper *s)
+{
+	struct sleeper **at = &b->first;
+
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
 }
 
 static void to_timespec(struct timespec *ts, int64_t ns)
@@ -82,10 +113,8 @@ static int64_t on_wall(int64_t deadline)
 }
 #endif
 
-static int sleep_local(const struct weir_a32 *word, uint32_t seen,
-		       int64_t deadline)
+static int wait_woken(struct bucket *b, struct sleeper *s, int64_t deadline)
 {
-	struct bucket *b = bucket_of(word);
 	struct timespec ts;
 	int r = 0;
 
@@ -94,27 +123,56 @@ static int sleep_local(const struct weir_a32 *word, uint32_t seen,
 #else
 	to_timespec(&ts, on_wall(deadline));
 #endif
+	while (!s->woken && !r) {
+		if (deadline == WEIR_FOREVER)
+			r = pthread_cond_wait(&s->cond, &b->mutex);
+		else
+			r = pthread_cond_timedwait(&s->cond, &b->mutex, &ts);
+	}
+	return !s->woken && r == ETIMEDOUT ? -ETIMEDOUT : 0;
+}
+
+static int sleep_local(const struct weir_a32 *word, uint32_t seen,
+		       int64_t deadline)
+{
+	struct bucket *b = bucket_of(word);
+	struct sleeper s = { .word = word };
+	int r = 0;
+
+	pthread_cond_init(&s.cond, &monotonic);
 	pthread_mutex_lock(&b->mutex);
 	/* relaxed: whoever changes it takes this mutex before it wakes */
 	if (weir_load_relaxed32(word) == seen) {
-		if (deadline == WEIR_FOREVER)
-			r = pthread_cond_wait(&b->cond, &b->mutex);
-		else
-			r = pthread_cond_timedwait(&b->cond, &b->mutex, &ts);
+		append(b, &s);
+		r = wait_woken(b, &s, deadline);
+		if (!s.woken)
+			unlink_sleeper(b, &s);
 	}
 	pthread_mutex_unlock(&b->mutex);
-	return r == ETIMEDOUT ? -ETIMEDOUT : 0;
+	pthread_cond_destroy(&s.cond);
+	return r;
 }
 
+/* The first n who sleep on it, and nobody else. */
 static int wake_local(const struct weir_a32 *word, int n)
 {
 	struct bucket *b = bucket_of(word);
+	struct sleeper **at = &b->first, *s;
+	int woken = 0;
 
 	pthread_mutex_lock(&b->mutex);
-	/* all: others may share the bucket */
-	pthread_cond_broadcast(&b->cond);
+	while ((s = *at) && woken < n) {
+		if (s->word != word) {
+			at = &s->next;
+			continue;
+		}
+		*at = s->next;
+		s->woken = 1;
+		pthread_cond_signal(&s->cond);
+		woken++;
+	}
 	pthread_mutex_unlock(&b->mutex);
-	return n;
+	return woken;
 }
 
 /* semaphores in shared memory */
@@ -174,7 +232,8 @@ static int sleep_semaphore(sem_t *sem, int64_t deadline)
 
 /* a connected socket, and a pipe of one's own */
 
-/* For poll(2): rounded up, so that a deadline has passed when it says so. */
+/* For poll(2): rounded up, so that a deadline has passed when it says so; but a
+   later one than it can count to may not have. */
 int weir_posix_poll_ms(int64_t deadline)
 {
 	int64_t left;
@@ -235,7 +294,7 @@ static int sleep_socket(const struct weir_spot *spot, int64_t deadline)
 		return take(spot);
 	r = poll(fds, spot->deaf ? 1 : 2, weir_posix_poll_ms(deadline));
 	if (r == 0)
-		return -ETIMEDOUT;
+		return weir_posix_poll_ms(deadline) ? 0 : -ETIMEDOUT;
 	return r > 0 && fds[1].revents ? WEIR_OS_SLEPT_BYTES : 0;
 }
 

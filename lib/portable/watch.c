@@ -10,6 +10,8 @@
  * cancelled there, and where it sleeps on a semaphore. F_OFD_SETLKW is a
  * cancellation point in glibc but not in musl, hence asynchronous there, around
  * that one call. (Asynchronous under glibc, ThreadSanitizer loses the thread.)
+ * It is allowed first and then made asynchronous: musl sees a cancel that came
+ * before it was allowed in pthread_setcanceltype() and nowhere else.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -73,10 +75,10 @@ static int wait_lock(struct watcher *w)
 {
 	int r;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
 #ifndef __GLIBC__
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
 #endif
-	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
 	r = weir_posix_claim_wait(w->lock, w->watch->end);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
@@ -104,9 +106,12 @@ static void *run(void *arg)
 
 int weir_posix_watch_claim(struct weir_watch *watch)
 {
-	struct watcher *w = calloc(1, sizeof(*w));
+	struct watcher *w;
 	int r;
 
+	if (!weir_posix_can_cancel())
+		return weir_os_ability()->lock ? -EMFILE : -ENOSYS;
+	w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
 	w->watch = watch;

@@ -48,7 +48,8 @@ typedef int weir_handle;
  * A payload of a few words that the program has just put together. Loads of 16
  * bytes would each wait for stores of 8 to leave the processor's store buffer,
  * and for all stores to the ring before them; loads of 8 are given what is in
- * it. The stores are of 16.
+ * it. The stores are of 16, and the last comes first: see
+ * weir_priv_tx_fill().
  */
 #define WEIR_PRIV_WORDS 128u
 typedef uint64_t weir_priv_word __attribute__((aligned(1), may_alias));
@@ -58,18 +59,24 @@ typedef uint64_t weir_priv_two
 WEIR_LOCAL_INLINE void weir_priv_copy_words(void *to, const void *from,
 					    size_t len)
 {
-	/* volatile: no compiler is to join the loads */
+	/* volatile: no compiler is to join the loads, or turn round the order */
 	const volatile weir_priv_word *word =
 		(const volatile weir_priv_word *)from;
-	weir_priv_two *two = (weir_priv_two *)to;
+	unsigned char *at = (unsigned char *)to;
+	size_t i = len / 8;
 
-	for (; len >= 16; len -= 16, word += 2, two++) {
-		weir_priv_two both = { word[0], word[1] };
-
-		*two = both;
+	if (i % 2) {
+		i--;
+		/* volatile: see above */
+		*(volatile weir_priv_word *)(void *)(at + 8 * i) = word[i];
 	}
-	if (len)
-		*(weir_priv_word *)(void *)two = word[0];
+	while (i) {
+		weir_priv_two both = { word[i - 2], word[i - 1] };
+
+		i -= 2;
+		/* volatile: see above */
+		*(volatile weir_priv_two *)(void *)(at + 8 * i) = both;
+	}
 }
 #else
 #define WEIR_PRIV_WORDS 0u

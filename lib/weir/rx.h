@@ -94,8 +94,11 @@ WEIR_INLINE ssize_t weir_rx_try_read(struct weir_rx *rx, void *data,
 			  (sizeof(end) < 8 && end <= (uintptr_t)at)))
 		return weir_priv_rx_read(rx, data, size);
 	next = at + weir_priv_record_size(len);
-	/* with no room there is no length, which a compiler does not see */
-	if (len && !WEIR_PRIV_WITHIN(size, 0))
+	/* a few moves where the compiler knows how many; and with no room there
+	   is no length, which it does not see */
+	if (size && WEIR_PRIV_WITHIN(size, WEIR_PRIV_MOVES) && len == size)
+		memcpy(data, at + WEIR_RECORD_HEADER, size);
+	else if (len && !WEIR_PRIV_WITHIN(size, 0))
 		memcpy(data, at + WEIR_RECORD_HEADER, len);
 	rx->at = next;
 	/* R2 pairs with A2 in room(): the copy above before the room

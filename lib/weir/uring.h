@@ -21,7 +21,8 @@
  *
  * The submission reads memory of the end: submit before the end closes. The
  * wait works in rings of any flags (IORING_SETUP_SINGLE_ISSUER, DEFER_TASKRUN,
- * SQPOLL); who prepares is the thread that uses the end, and no other.
+ * SQPOLL) but IORING_SETUP_IOPOLL, where the kernel refuses it and done answers
+ * -EINVAL; who prepares is the thread that uses the end, and no other.
  */
 #ifndef WEIR_URING_H
 #define WEIR_URING_H
@@ -38,9 +39,11 @@ WEIR_BEGIN
  * Fills an SQE that completes when there is a message, the producer has left
  * or died or the end is cancelled: a wait for futexes where the kernel has that
  * and the ring sleeps on them, else a poll of the end's handle, which is then
- * armed. Its user_data stays as it is. Callers: the consumer. Order: F2.
+ * armed; of a connection that is its socket, which no cancel makes readable.
+ * Its user_data stays as it is. Callers: the consumer. Order: F2.
  * Blocks: never. Returns: 0 submit it; 1 there is a message, and an error as
- * weir_rx_wait: the SQE is a no-operation; -EMFILE, -ENOMEM no handle to be had.
+ * weir_rx_wait: the SQE is a no-operation; -EBUSY the end is in a set; -EMFILE,
+ * -ENOMEM no handle to be had.
  */
 WEIR_API int weir_uring_prep_rx_wait(struct io_uring_sqe *sqe,
 				     struct weir_rx *rx);

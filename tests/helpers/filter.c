@@ -44,6 +44,7 @@ static const struct {
 	{ "futex_wake", 454 },
 	{ "futex_wait", 455 },
 	{ "io_uring_setup", 425 },
+	{ "io_uring_enter", 426 },
 	{ "pidfd_open", 434 },
 	{ "pidfd_getfd", 438 },
 	{ "membarrier", SYS_membarrier },

@@ -12,7 +12,8 @@
 # - each .Xr to a page of weir has its page or alias;
 # - each .Er in section 3 and in weir-errors(7) is in the table of weir_strerror,
 #   that is in the vocabulary below;
-# - each page of section 3 has EXAMPLES with a program, at most 40 lines long.
+# - each page of section 3 has EXAMPLES with a program, at most 40 lines long;
+#   those of section 7 stay below 120.
 # shellcheck source=tests/lint/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -182,26 +183,31 @@ one_page() {
 			esac
 		done
 	fi
-	[ "$section" = 3 ] || return
-	names "man/$page" | while IFS= read -r name; do
-		grep -q "^$name	" "$tmp/shown" ||
-			echo "man/$page: NAME has $name, SYNOPSIS does not"
-	done
-	awk -v page="man/$page" '
+	case $section in
+	3) most=40 ;;
+	7) most=119 ;;
+	*) return ;;
+	esac
+	awk -v page="man/$page" -v section="$section" -v most=$most '
 	/^\.Sh / { inside = /^\.Sh EXAMPLES/; seen += inside }
 	inside && /^\.Bd / { lines = 0; body = 1; next }
 	inside && /^\.Ed/ {
 		body = 0
-		if (program && lines > 40)
+		if (program && lines > most)
 			print page ": the example has " lines " lines"
 		next
 	}
 	body { lines++ }
 	body && /(^|[^A-Za-z_])main\(/ { program = 1 }
 	END {
-		if (!seen || !program)
+		if (section == 3 && (!seen || !program))
 			print page ": no program under EXAMPLES"
 	}' "man/$page"
+	[ "$section" = 3 ] || return
+	names "man/$page" | while IFS= read -r name; do
+		grep -q "^$name	" "$tmp/shown" ||
+			echo "man/$page: NAME has $name, SYNOPSIS does not"
+	done
 }
 
 check() (

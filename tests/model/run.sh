@@ -124,7 +124,11 @@ intact socket
 intact socket -DASYM
 intact arm
 intact arm -DASYM
+intact nap
+intact nap -DASYM
 intact set
+intact set -DNAPS -DNEWS=0
+intact set -DNAPS -DEACH=0 -DNEWS=2
 intact publish
 intact publish -DABORTS=1 -DMESSAGES=2
 intact publish $heir_tx
@@ -185,6 +189,17 @@ mutant arm -DTAKE_NONE
 mutant arm -DNO_SETTLE_COUNT
 mutant arm -DNO_DISARM
 
+mutant nap -DNO_WAKE_FENCE -DTSO
+mutant nap -DNO_SLEEP_FENCE -DTSO
+mutant nap -DASYM -DNO_MEMBARRIER -DTSO
+mutant nap -DNO_RECHECK
+mutant nap -DCLEAR_AFTER_LOOK
+mutant nap -DBELL_AT_SUBMIT
+mutant nap -DFLAG_AFTER_KNOCK
+mutant nap -DSILENT_END
+mutant nap -DSILENT_SUBMIT
+mutant nap -DFLAG_ONLY
+
 mutant set -DNO_WAKE_FENCE -DTSO
 mutant set -DNO_SLEEP_FENCE -DTSO
 mutant set -DASYM -DNO_MEMBARRIER -DTSO
@@ -193,6 +208,15 @@ mutant set -DBELL_AFTER_LOOK
 mutant set -DBELL_AT_SLEEP
 mutant set -DOWN_AFTER_NEWS
 mutant set -DNEWS_AFTER_OWN
+mutant set -DNAPS -DNEWS=0 -DNO_WAKE_FENCE -DTSO
+mutant set -DNAPS -DNEWS=0 -DNO_SLEEP_FENCE -DTSO
+mutant set -DNAPS -DNEWS=0 -DNO_RECHECK
+mutant set -DNAPS -DNEWS=0 -DBELL_AFTER_LOOK
+mutant set -DNAPS -DNEWS=0 -DEDGE_AFTER_ENDED
+mutant set -DNAPS -DNEWS=0 -DLOST_UNSAID
+mutant set -DNAPS -DNEWS=0 -DLOST_UNRUNG
+mutant set -DNAPS -DEACH=0 -DNEWS=2 -DEDGE_AFTER_NEWS
+mutant set -DNAPS -DEACH=0 -DNEWS=2 -DNEWS_AFTER_OWN
 
 mutant publish -DNO_ZERO_NEXT
 mutant publish -DZERO_AFTER_HEADER
@@ -233,7 +257,9 @@ if [ $large = yes ]; then
 	intact socket -DBYTES=2
 	intact socket -DROOMS=2
 	intact arm -DROOMS=2
+	intact nap -DMESSAGES=3
 	intact set -DASYM
+	intact set -DNAPS -DNEWS=0 -DASYM
 	intact set -DBUF=2
 	intact publish -DMESSAGES=4
 	intact publish -DKILL=2 -DVICTIM=P -DMESSAGES=2

@@ -5,15 +5,11 @@
  * Cause: where both sides sleep on words, the pipe of the other way is not
  * made, and its two ends stood at 0 instead of at WEIR_HANDLE_NONE.
  */
-#include <errno.h>
+#include "../xproc/x.h"
+
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-#include <weir.h>
 
 static void *attach_and_close(void *arg)
 {
@@ -30,18 +26,6 @@ static void *attach_and_close(void *arg)
 	return NULL;
 }
 
-/* WEIR_WAIT demands what this system or backend has not. */
-static int refused(void)
-{
-	struct weir_ring *ring;
-
-	if (!getenv("WEIR_WAIT") || weir_ring_create(&ring, NULL) != -ENOSYS)
-		return 0;
-	fprintf(stderr, "WEIR_WAIT=%s is not to be had\n",
-		getenv("WEIR_WAIT"));
-	return 1;
-}
-
 int main(void)
 {
 	int null = open("/dev/null", O_RDONLY), pair[2];
@@ -56,7 +40,7 @@ int main(void)
 	failed = attach_and_close(&pair[1]);
 	pthread_join(thread, &other);
 	if (failed || other)
-		return refused() ? 77 : 1;
+		return x_refused() ? 77 : 1;
 	if (fcntl(0, F_GETFD) < 0) {
 		fprintf(stderr, "descriptor 0 is closed\n");
 		return 1;

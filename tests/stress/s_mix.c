@@ -85,6 +85,7 @@ static const struct x_case cases[] = {
 	{ "plain", mix, X_PLAIN, 86400 },
 	{ "named", mix, X_NAMED, 86400 },
 	{ "stream", mix, X_STREAM, 86400 },
+	{ "listener", mix, X_LISTENER, 86400 },
 	{ NULL, NULL, 0, 0 },
 };
 

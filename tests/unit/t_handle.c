@@ -286,7 +286,19 @@ START_TEST(no_descriptors)
 	T_IS(weir_rx_handle(pair.rx, &h), -EMFILE);
 	T_IS(weir_rx_arm(pair.rx), -EMFILE);
 	t_descriptors_back();
+	T_OK(weir_rx_handle(pair.rx, &h));
+	/* to arm it takes none that cannot be done without */
+	t_descriptors_end();
 	T_OK(weir_rx_arm(pair.rx));
+	T_OK(weir_tx_try_write(pair.tx, "x", 1));
+	READABLE(h);
+	drain(pair.rx);
+	T_OK(weir_rx_arm(pair.rx));
+	t_descriptors_back();
+	T_OK(weir_rx_arm(pair.rx));
+	SILENT(h);
+	T_OK(weir_tx_try_write(pair.tx, "x", 1));
+	READABLE(h);
 	t_pair_close(&pair);
 }
 END_TEST

@@ -1209,7 +1209,7 @@ struct race {
 static void *claim_once(void *arg)
 {
 	struct race *race = arg;
-	struct weir_tx *tx;
+	struct weir_tx *tx = NULL;
 
 	t_barrier_wait(race->barrier);
 	race->error = weir_ring_tx(race->ring, &tx);

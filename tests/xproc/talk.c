@@ -558,6 +558,7 @@ const struct x_case talk_cases[] = {
 	{ "plain question and answer", test_echo, X_PLAIN, 0 },
 	{ "named question and answer", test_echo, X_NAMED, 0 },
 	{ "stream question and answer", test_echo, X_STREAM, 0 },
+	{ "listener question and answer", test_echo, X_LISTENER, 0 },
 	{ "plain down", test_down, X_PLAIN, 0 },
 	{ "named down", test_down, X_NAMED, 0 },
 	{ "stream down", test_down, X_STREAM, 0 },
@@ -567,6 +568,7 @@ const struct x_case talk_cases[] = {
 	{ "plain both ways", test_duplex, X_PLAIN, 0 },
 	{ "named both ways", test_duplex, X_NAMED, 0 },
 	{ "stream both ways", test_duplex, X_STREAM, 0 },
+	{ "listener both ways", test_duplex, X_LISTENER, 0 },
 	{ "stream of bytes", test_bytes, X_STREAM, 0 },
 	{ NULL, NULL, 0, 0 },
 };

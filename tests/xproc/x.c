@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -37,11 +38,11 @@ struct steps {
 	uint32_t used;
 	uint32_t pad;
 	struct step step[STEP_SLOTS];
+	char skipped[STEP_TEXT]; /* why; at the end, for peers of other builds */
 };
 
-const char *const x_kind[X_KINDS] = { "plain", "named", "stream" };
+const char *const x_kind[X_KINDS] = { "plain", "named", "stream", "listener" };
 
-static const char *program = "test";
 static char self_path[4096];
 static struct steps *steps;
 static struct step *my_step;
@@ -51,27 +52,36 @@ static char said[256];
 
 /*
  * Tests fork while the library's threads run; what they then do in the child
- * is what is tested.
+ * is what is tested. And thousands of processes end while they run, of which
+ * each would wait a second for them.
  */
-const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+	__attribute__((visibility("default")));
 const char *__tsan_default_options(void)
 {
-	return "die_after_fork=0";
+	return "die_after_fork=0 atexit_sleep_ms=50";
+}
+
+/* The first n bytes of size, and a newline; n may be what snprintf wanted. */
+static void put_line(char *line, int size, int n)
+{
+	if (n > size - 2)
+		n = size - 2;
+	line[n++] = '\n';
+	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+		return;
 }
 
 __attribute__((format(printf, 2, 0)))
 static void put(const char *prefix, const char *fmt, va_list ap)
 {
 	char line[1024];
-	int n = snprintf(line, sizeof(line), "%s: %s", program, prefix);
+	int n = snprintf(line, sizeof(line), "%s: %s",
+			 program_invocation_short_name, prefix);
 	int size = (int)sizeof(line);
 
 	n += vsnprintf(line + n, (size_t)(size - n), fmt, ap);
-	if (n > size - 2)
-		n = size - 2;
-	line[n++] = '\n';
-	if (write(STDERR_FILENO, line, (size_t)n) < 0)
-		return;
+	put_line(line, size, n);
 }
 
 void x_note(const char *fmt, ...)
@@ -144,7 +154,21 @@ void x_skip(const char *fmt, ...)
 	va_start(ap, fmt);
 	put("SKIP ", fmt, ap);
 	va_end(ap);
+	if (steps) {
+		va_start(ap, fmt);
+		vsnprintf(steps->skipped, STEP_TEXT, fmt, ap);
+		va_end(ap);
+	}
 	_exit(77);
+}
+
+void x_skipped(const char *name, const char *why)
+{
+	char line[1024];
+	int n = snprintf(line, sizeof(line), "SKIPPED CASE: %s - %s # SKIP %s",
+			 program_invocation_short_name, name, why);
+
+	put_line(line, (int)sizeof(line), n);
 }
 
 static const char *words_of(int64_t r)
@@ -275,7 +299,7 @@ static char state_of(pid_t pid, pid_t tid, int *pgrp)
 	return state;
 }
 
-static uint64_t switches_of(pid_t pid, pid_t tid)
+uint64_t x_switches_of(pid_t pid, pid_t tid)
 {
 	static const char key[] = "\nvoluntary_ctxt_switches:";
 	char text[8192];
@@ -382,6 +406,18 @@ void x_pause(void)
 	poll(NULL, 0, 1);
 }
 
+void x_need_descriptors(uint64_t n)
+{
+	struct rlimit limit;
+
+	X_IS(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	X_IS(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < n)
+		x_skip("only %llu descriptors",
+		       (unsigned long long)limit.rlim_max);
+}
+
 /* call: that one; -1: one by which the library waits. */
 static int asleep_in(pid_t pid, pid_t tid, long call, int64_t limit_ns)
 {
@@ -392,7 +428,7 @@ static int asleep_in(pid_t pid, pid_t tid, long call, int64_t limit_ns)
 	for (;;) {
 		char state = state_of(pid, tid, NULL);
 		long is = call_of(pid, tid);
-		uint64_t now = switches_of(pid, tid);
+		uint64_t now = x_switches_of(pid, tid);
 
 		if (state == 'S' && now == before &&
 		    (is == -2 || (call < 0 ? waits_in(is) : is == call)))
@@ -444,16 +480,32 @@ void x_stopped(pid_t pid)
 		X_FAIL("process %d has ended before it stopped", (int)pid);
 }
 
-/* ThreadSanitizer has a thread that ticks; it is not the library's. */
+/* ThreadSanitizer has a thread in each process that ticks, and two in one that
+   was forked; they are not the library's. Once one is known the others need not
+   be looked at so long: a thread that waits for anything else is none. */
 static int is_sanitizers(pid_t pid, pid_t tid)
 {
+	static struct known {
+		pid_t pid, tid[2];
+		int n;
+	} table[STEP_SLOTS];
+	struct known *known = &table[pid % STEP_SLOTS];
 	int i;
 
-	for (i = 0; X_TSAN && i < 20; i++) {
+	if (known->pid != pid)
+		*known = (struct known){ .pid = pid };
+	for (i = 0; i < known->n; i++)
+		if (known->tid[i] == tid)
+			return 1;
+	for (i = 0; X_TSAN && known->n < 2 && i < 20; i++) {
 		long call = call_of(pid, tid);
 
-		if (call == SYS_nanosleep || call == SYS_clock_nanosleep)
+		if (call == SYS_nanosleep || call == SYS_clock_nanosleep) {
+			known->tid[known->n++] = tid;
 			return 1;
+		}
+		if (known->n && call != -1)
+			break;
 		x_pause();
 	}
 	return 0;
@@ -486,7 +538,7 @@ static int add_switches(const char *name, void *ctx)
 	pid_t tid = atoi(name);
 
 	if (!is_sanitizers(sum->pid, tid))
-		sum->value += switches_of(sum->pid, tid);
+		sum->value += x_switches_of(sum->pid, tid);
 	return 1;
 }
 
@@ -500,13 +552,12 @@ uint64_t x_switches(pid_t pid)
 	return sum.value;
 }
 
-/* With WEIR_WAIT=uring each thread keeps an io_uring from its first sleep on:
-   a descriptor and two mappings that no object of the library owns. */
+/* A thread keeps some io_urings until it ends: those of handles that are closed
+   (x_handle counts them) and, with WEIR_WAIT=uring, that of its sleeps: each a
+   descriptor and two mappings that no object of the library owns. */
 static int is_threads_own(const char *text)
 {
-	const char *wait = getenv("WEIR_WAIT");
-
-	return wait && !strcmp(wait, "uring") && strstr(text, "[io_uring]");
+	return strstr(text, "[io_uring]") != NULL;
 }
 
 struct sleepers {
@@ -524,7 +575,8 @@ static int add_awake(const char *name, void *ctx)
 	return 1;
 }
 
-/* How many threads are awake; *switches: how often all have slept. */
+/* How many threads are awake; *switches: how often all have slept. The caller
+   itself, who looks, counts for neither. */
 static int awake(pid_t pid, uint64_t *switches)
 {
 	struct sleepers s = { pid, pid == getpid() ? x_tid() : 0, 0 };
@@ -532,8 +584,9 @@ static int awake(pid_t pid, uint64_t *switches)
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	entries(path, add_awake, &s);
-	if (!s.caller)
-		*switches += x_switches(pid);
+	*switches += x_switches(pid);
+	if (s.caller)
+		*switches -= x_switches_of(pid, s.caller);
 	return s.awake;
 }
 
@@ -554,21 +607,22 @@ void x_quiet(const struct x_peer *peers, int n)
 	}
 }
 
+static int add_fd(const char *name, void *ctx)
+{
+	char path[300], text[64];
+	ssize_t len;
+
+	(void)ctx;
+	snprintf(path, sizeof(path), "/proc/self/fd/%s", name);
+	len = readlink(path, text, sizeof(text) - 1);
+	text[len > 0 ? len : 0] = 0;
+	return !is_threads_own(text);
+}
+
+/* Without the one that looks. */
 int x_count_fds(void)
 {
-	int n = entries("/proc/self/fd", NULL, NULL) - 1;
-	char path[32], text[64];
-	int fd;
-
-	for (fd = 0; fd < 1024; fd++) {
-		ssize_t len;
-
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		len = readlink(path, text, sizeof(text) - 1);
-		text[len > 0 ? len : 0] = 0;
-		n -= is_threads_own(text);
-	}
-	return n;
+	return entries("/proc/self/fd", add_fd, NULL) - 1;
 }
 
 int x_count_threads(void)
@@ -732,22 +786,37 @@ static int await(pid_t pid, const sigset_t *set, int64_t end)
 	}
 }
 
+struct names {
+	char directory[64];
+	char mine[32];
+	int left;		/* they should not be there: show them */
+};
+
 static int forget(const char *name, void *ctx)
 {
-	if (strncmp(name, ctx, strlen(ctx)))
+	const struct names *names = ctx;
+	char path[400];
+
+	if (strncmp(name, names->mine, strlen(names->mine)))
 		return 0;
-	weir_ring_unlink(name);
+	snprintf(path, sizeof(path), "%s/%s", names->directory, name);
+	if (unlink(path))
+		x_note("    cannot unlink %s: %s", path, strerror(errno));
+	else if (names->left)
+		x_note("    left behind: %s", path);
 	return 1;
 }
 
-/* Names of rings that a case did not unlink; how many. */
-static int forget_names(pid_t pid)
+/* Names, of rings or listeners, that a case did not unlink; how many. They are
+   taken away without the library, which may be why they are there. */
+static int forget_names(pid_t pid, int left)
 {
-	char path[64], mine[32];
+	struct names names = { .left = left };
 
-	snprintf(path, sizeof(path), "/dev/shm/weir-%u", (unsigned)getuid());
-	snprintf(mine, sizeof(mine), "x.%d.", (int)pid);
-	return entries(path, forget, mine);
+	snprintf(names.directory, sizeof(names.directory), "/dev/shm/weir-%u",
+		 (unsigned)getuid());
+	snprintf(names.mine, sizeof(names.mine), "x.%d.", (int)pid);
+	return entries(names.directory, forget, &names);
 }
 
 static int judge(const struct x_case *c, pid_t pid, int status, int64_t took)
@@ -760,16 +829,19 @@ static int judge(const struct x_case *c, pid_t pid, int status, int64_t took)
 	if (status) {
 		kill(-pid, SIGKILL);
 		clear_group(pid);
-		forget_names(pid);
+		forget_names(pid, 0);
 	} else if (clear_group(pid)) {
 		x_note("%s: the processes above are left behind", c->name);
 		status = 1;
-	} else if (forget_names(pid)) {
-		x_note("%s: names of rings are left behind", c->name);
+	} else if (forget_names(pid, 1)) {
+		x_note("%s: names are left behind", c->name);
 		status = 1;
 	}
 	if (status < 0)
 		x_note("%s: killed by signal %d", c->name, -status);
+	if (status == 77)
+		x_skipped(c->name, steps && *steps->skipped ? steps->skipped :
+			  "for no reason that it told");
 	x_note("%s %s (%d ms)", !status ? "ok" : status == 77 ? "skip" :
 	       "FAIL", c->name, (int)(took / 1000000));
 	return status;
@@ -796,7 +868,7 @@ static int run_case(const struct x_case *c)
 	pid = fork();
 	if (pid == 0) {
 		/* of a killed run whose process had this number */
-		forget_names(getpid());
+		forget_names(getpid(), 0);
 		watched(&old, c);
 	}
 	if (pid < 0)
@@ -845,18 +917,19 @@ int x_refused(void)
 		_exit(weir_ring_create(&ring, &o) == -ENOSYS);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 1)
+		return 0;
+	x_note("SKIP WEIR_WAIT=%s is not to be had", wait);
+	return 1;
 }
 
 int x_main(int argc, char **argv, const struct x_case *cases,
 	   const struct x_role *roles)
 {
-	const char *base = strrchr(argv[0], '/');
 	ssize_t n = readlink("/proc/self/exe", self_path,
 			     sizeof(self_path) - 1);
 	int passed = 0, failed = 0, skipped = 0;
 
-	program = base ? base + 1 : argv[0];
 	if (n <= 0) {
 		x_note("SKIP no /proc");
 		return 77;
@@ -867,10 +940,8 @@ int x_main(int argc, char **argv, const struct x_case *cases,
 			return role(argc, argv, roles);
 		}
 	}
-	if (x_refused()) {
-		x_note("SKIP WEIR_WAIT=%s is not to be had", getenv("WEIR_WAIT"));
+	if (x_refused())
 		return 77;
-	}
 	make_steps();
 	map_steps();
 	prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L);
@@ -942,6 +1013,9 @@ static void become(char **argv, char **env, const struct x_how *how,
 	    filter_install(how->without, how->error ? how->error : ENOSYS)) {
 		if (write(STDERR_FILENO, no_filter, sizeof(no_filter) - 1) < 0)
 			_exit(99);
+		if (steps)
+			memcpy(steps->skipped, no_filter,
+			       sizeof(no_filter) - 2);
 		_exit(77);
 	}
 	execvpe(argv[0], argv, env);
@@ -1114,6 +1188,15 @@ void x_signal(const struct x_peer *peer, int sig)
 
 /* ---- links ---- */
 
+/* Found among those that a case leaves behind. */
+static void new_name(char *name, size_t size)
+{
+	static uint32_t count;
+
+	snprintf(name, size, "x.%d.%u", (int)getpid(),
+		 __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED));
+}
+
 static void offer_ring(struct x_link *l, struct weir_ring **ring, int which)
 {
 	struct weir_ring_options o;
@@ -1123,11 +1206,7 @@ static void offer_ring(struct x_link *l, struct weir_ring **ring, int which)
 	o.capacity = l->capacity;
 	o.spin_us = l->spin_us;
 	if (l->kind == X_NAMED) {
-		static uint32_t count;
-
-		snprintf(l->name[which], sizeof(l->name[which]), "x.%d.%u",
-			 (int)getpid(),
-			 __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED));
+		new_name(l->name[which], sizeof(l->name[which]));
 		o.name = l->name[which];
 		/* of a process with this number that failed */
 		weir_ring_unlink(o.name);
@@ -1135,10 +1214,36 @@ static void offer_ring(struct x_link *l, struct weir_ring **ring, int which)
 	X_IS(weir_ring_create(ring, &o), 0);
 }
 
-void x_offer(struct x_link *l, int kind, uint64_t capacity, int spin_us)
+static void offer_socket(struct x_link *l)
 {
 	int pair[2];
 
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		X_FAIL("socketpair: %s", strerror(errno));
+	l->socket = pair[0];
+	l->give[0] = pair[1];
+	snprintf(l->spec, sizeof(l->spec), "stream %d %" PRIu64 " %d", pair[1],
+		 l->capacity, l->spin_us);
+}
+
+static void offer_listener(struct x_link *l)
+{
+	struct weir_listener_options o;
+	char name[WEIR_NAME_MAX + 1];
+
+	memset(&o, 0, sizeof(o));
+	o.size = sizeof(o);
+	o.capacity = l->capacity;
+	o.spin_us = l->spin_us;
+	o.flags = x_stream_flags();
+	new_name(name, sizeof(name));
+	X_IS(weir_listener_open(&l->listener, name, &o), 0);
+	snprintf(l->spec, sizeof(l->spec), "listener %s %" PRIu64 " %d", name,
+		 l->capacity, l->spin_us);
+}
+
+void x_offer(struct x_link *l, int kind, uint64_t capacity, int spin_us)
+{
 	memset(l, 0, sizeof(*l));
 	l->kind = kind;
 	l->capacity = capacity;
@@ -1146,12 +1251,11 @@ void x_offer(struct x_link *l, int kind, uint64_t capacity, int spin_us)
 	l->socket = -1;
 	memset(l->give, 0xff, sizeof(l->give));
 	if (kind == X_STREAM) {
-		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-			X_FAIL("socketpair: %s", strerror(errno));
-		l->socket = pair[0];
-		l->give[0] = pair[1];
-		snprintf(l->spec, sizeof(l->spec), "stream %d %" PRIu64 " %d",
-			 pair[1], capacity, spin_us);
+		offer_socket(l);
+		return;
+	}
+	if (kind == X_LISTENER) {
+		offer_listener(l);
 		return;
 	}
 	offer_ring(l, &l->out, 0);
@@ -1167,6 +1271,11 @@ void x_offer(struct x_link *l, int kind, uint64_t capacity, int spin_us)
 		 l->give[1]);
 }
 
+int x_streams(int kind)
+{
+	return kind == X_STREAM || kind == X_LISTENER;
+}
+
 uint32_t x_stream_flags(void)
 {
 	/* SHRINK, GROW, SEAL and, since Linux 5.1, FUTURE_WRITE */
@@ -1179,21 +1288,40 @@ uint32_t x_stream_flags(void)
 	return can ? 0 : WEIR_STREAM_ALLOW_UNSEALED;
 }
 
-static void attach(struct x_link *l)
+static void streams_ends(struct x_link *l)
+{
+	l->tx = weir_stream_tx(l->stream);
+	l->rx = weir_stream_rx(l->stream);
+}
+
+/* By the listener of that name, or by l->socket. */
+static void attach(struct x_link *l, const char *name)
 {
 	struct weir_stream_options o;
+	int64_t soon = weir_after(10 * X_SECOND);
 
 	memset(&o, 0, sizeof(o));
 	o.size = sizeof(o);
 	o.capacity = l->capacity;
 	o.spin_us = l->spin_us;
 	o.flags = x_stream_flags();
-	X_IS(weir_stream_attach(&l->stream, l->socket, &o,
-				weir_after(10 * X_SECOND)), 0);
-	close(l->socket);
-	l->socket = -1;
-	l->tx = weir_stream_tx(l->stream);
-	l->rx = weir_stream_rx(l->stream);
+	if (name) {
+		X_IS(weir_stream_connect_with(&l->stream, name, &o, soon), 0);
+	} else {
+		X_IS(weir_stream_attach(&l->stream, l->socket, &o, soon), 0);
+		close(l->socket);
+		l->socket = -1;
+	}
+	streams_ends(l);
+}
+
+static void accept_one(struct x_link *l)
+{
+	X_IS(weir_listener_accept(l->listener, &l->stream,
+				  weir_after(10 * X_SECOND)), 0);
+	weir_listener_close(l->listener);
+	l->listener = NULL;
+	streams_ends(l);
 }
 
 static void claim(struct x_link *l)
@@ -1204,6 +1332,10 @@ static void claim(struct x_link *l)
 
 void x_meet(struct x_link *l)
 {
+	if (l->kind == X_LISTENER) {
+		accept_one(l);
+		return;
+	}
 	if (l->kind != X_STREAM) {
 		claim(l);
 		return;
@@ -1211,7 +1343,7 @@ void x_meet(struct x_link *l)
 	if (l->give[0] >= 0)
 		close(l->give[0]);
 	l->give[0] = -1;
-	attach(l);
+	attach(l, NULL);
 }
 
 void x_give(struct x_link *l, int fd)
@@ -1226,6 +1358,7 @@ void x_give(struct x_link *l, int fd)
 
 void x_join(struct x_link *l, const char *spec)
 {
+	char name[WEIR_NAME_MAX + 8];
 	int a, b;
 
 	memset(l, 0, sizeof(*l));
@@ -1234,7 +1367,13 @@ void x_join(struct x_link *l, const char *spec)
 	if (sscanf(spec, "stream %d %" SCNu64 " %d", &l->socket, &l->capacity,
 		   &l->spin_us) == 3) {
 		l->kind = X_STREAM;
-		attach(l);
+		attach(l, NULL);
+		return;
+	}
+	if (sscanf(spec, "listener %71s %" SCNu64 " %d", name, &l->capacity,
+		   &l->spin_us) == 3) {
+		l->kind = X_LISTENER;
+		attach(l, name);
 		return;
 	}
 	if (sscanf(spec, "plain %d %d", &a, &b) == 2) {
@@ -1257,6 +1396,7 @@ void x_join(struct x_link *l, const char *spec)
 
 void x_part(struct x_link *l)
 {
+	weir_listener_close(l->listener);
 	weir_stream_close(l->stream);
 	weir_ring_close(l->out);
 	weir_ring_close(l->in);

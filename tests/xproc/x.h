@@ -16,7 +16,8 @@
  * WEIR_TEST_PEER names the same program as another build made it (32 bits, an
  * older version): peers are that one.
  *
- * Exit of a test program: 0 all passed, 1 a case failed, 77 nothing could run.
+ * Exit of a test program: 0 cases passed and none failed, 1 a case failed, 77
+ * nothing could run. Of each case that was skipped it says that and why.
  */
 #ifndef X_H
 #define X_H
@@ -93,6 +94,10 @@ _Noreturn void x_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 _Noreturn void x_skip(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2)));
+/* The line that x_main() prints of a case that was skipped, SKIPPED CASE: ...
+   tests/driver.sh shows it, .ci/run wants it listed. For a part of a test that
+   is no case. */
+void x_skipped(const char *name, const char *why);
 void x_is(const char *file, int line, const char *what, int64_t got,
 	  int64_t want);
 
@@ -102,7 +107,8 @@ void x_is(const char *file, int line, const char *what, int64_t got,
 #define X_TRUE(cond) \
 	((cond) ? (void)0 : x_fail(__FILE__, __LINE__, "not so: %s", #cond))
 
-/* 1: this system or backend has no wait as WEIR_WAIT demands it. */
+/* 1, having said so: this system or backend has no wait as WEIR_WAIT demands
+   it. Also for programs without x_main(), which then exit 77. */
 int x_refused(void);
 
 /* The last thing that the library said to its log in this process. */
@@ -163,8 +169,13 @@ pid_t x_tid(void);
 /* A moment between two looks at something; orders nothing. */
 void x_pause(void);
 
+/* As many descriptors as may be; skips unless there are n. */
+void x_need_descriptors(uint64_t n);
+
+
 /* Voluntary context switches of all threads; those of a sanitizer left out. */
 uint64_t x_switches(pid_t pid);
+uint64_t x_switches_of(pid_t pid, pid_t tid); /* of one of them */
 /* Descriptors, shared mappings, threads of this process; files in /dev/shm. */
 int x_count_fds(void);
 int x_count_maps(void);
@@ -187,8 +198,11 @@ void x_check(const void *data, size_t len, uint64_t number);
 /* 0: not those bytes. */
 int x_same(const void *data, size_t len, uint64_t number);
 
-/* The three ways to be connected. */
-enum { X_PLAIN, X_NAMED, X_STREAM, X_KINDS };
+/*
+ * The ways to be connected: two rings, their memory inherited or named, and
+ * two of a stream, its socket inherited or that of a listener's client.
+ */
+enum { X_PLAIN, X_NAMED, X_STREAM, X_LISTENER, X_KINDS };
 extern const char *const x_kind[X_KINDS];
 
 /*
@@ -201,6 +215,7 @@ struct x_link {
 	uint64_t capacity;
 	int spin_us;
 	struct weir_ring *out, *in;
+	struct weir_listener *listener;	/* until x_meet */
 	struct weir_stream *stream;
 	struct weir_tx *tx;
 	struct weir_rx *rx;
@@ -210,6 +225,8 @@ struct x_link {
 	char name[2][WEIR_NAME_MAX + 1];
 };
 
+/* 1: a stream, whose ends close together. */
+int x_streams(int kind);
 /* WEIR_STREAM_ALLOW_UNSEALED where this kernel cannot seal, else 0. */
 uint32_t x_stream_flags(void);
 

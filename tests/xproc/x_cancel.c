@@ -9,7 +9,7 @@
 
 #include <pthread.h>
 
-#define PRIVATE X_KINDS		/* beside the three kinds of link */
+#define PRIVATE X_KINDS		/* beside the kinds of link */
 #define ROUNDS 20
 
 struct canceller {

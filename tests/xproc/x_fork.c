@@ -155,8 +155,8 @@ static void unless_tsan(void)
 
 static void child_talks(struct weir_ring *out, struct weir_ring *in)
 {
-	struct weir_tx *tx;
-	struct weir_rx *rx;
+	struct weir_tx *tx = NULL;
+	struct weir_rx *rx = NULL;
 
 	x_step("the child claims");
 	X_IS(weir_ring_tx(out, &tx), 0);

@@ -92,9 +92,8 @@ static void rouse(int kind)
 	x_hear_this(r, (int64_t)hand_length(0));
 	x_signal(r, SIGKILL);
 	X_IS(x_reap(r), -SIGKILL);
-	weir_rx_close(links[WRITERS + kind].kind == X_STREAM ? NULL :
-		      links[WRITERS + kind].rx);
-	if (kind == X_STREAM)
+	weir_rx_close(x_streams(kind) ? NULL : links[WRITERS + kind].rx);
+	if (x_streams(kind))
 		x_part(&links[WRITERS + kind]);
 	x_hear_this(w, -EPIPE);
 	x_signal(w, SIGKILL);

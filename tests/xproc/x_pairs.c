@@ -18,6 +18,7 @@
 #include "../helpers/filter.h"
 
 #define SYSTEMS 3
+#define KINDS (X_STREAM + 1) /* a listener's agrees as any stream */
 
 /* What a side says when it is ready to talk, or refuses (an error). */
 #define READY 1
@@ -266,8 +267,8 @@ static void clean_up(int kind, const char *name)
 
 	snprintf(back, sizeof(back), "%s.b", name);
 	if (kind == X_NAMED) {
-		weir_ring_unlink(name);
-		weir_ring_unlink(back);
+		X_IS(weir_ring_unlink(name), 0);
+		X_IS(weir_ring_unlink(back), 0);
 	}
 }
 
@@ -330,12 +331,12 @@ static int have_filters(void)
 static void row(int which)
 {
 	int one = which / SYSTEMS, two = which % SYSTEMS;
-	int kind, talks[X_KINDS];
+	int kind, talks[KINDS];
 
 	if ((systems[one].how.without || systems[two].how.without) &&
 	    !have_filters())
 		x_skip("needs seccomp filters");
-	for (kind = 0; kind < X_KINDS; kind++)
+	for (kind = 0; kind < KINDS; kind++)
 		talks[kind] = pair(one, two, kind);
 	printf("| %-8s | %-8s | %-7s | %-7s | %-7s |\n", systems[one].name,
 	       systems[two].name, talks[0] ? "talk" : "refuse",

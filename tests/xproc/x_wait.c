@@ -247,6 +247,7 @@ static const struct x_case cases[] = {
 	{ "plain", all, X_PLAIN, 0 },
 	{ "named", all, X_NAMED, 0 },
 	{ "stream", all, X_STREAM, 0 },
+	{ "listener", all, X_LISTENER, 0 },
 	{ "leaked socket", leaked_socket, 0, 0 },
 	{ "both ends", both_ends, 0, 0 },
 	{ "both ends by handles", both_ends, 1, 0 },
