@@ -11,7 +11,10 @@
  * that waits for one client at a time, or greets first; one that gives up at
  * the first EMFILE; a close that removes the socket of a successor, or of its
  * parent; a child that keeps its copy of the listening socket; credentials of
- * the greeting alone; a client that does not look who listens.
+ * the greeting alone; a client that does not look who listens; a keeper, or a
+ * sleep, that wakes by itself; a greeting compared with this layout alone; a
+ * feature that is not known and let pass; a client to whom the listener is who
+ * made the socket, or who is told the real user and not the effective one.
  */
 #include "x.h"
 
@@ -22,6 +25,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -34,6 +38,8 @@
 #define SEALS 0x17		/* SEAL, SHRINK, GROW, FUTURE_WRITE */
 #define SOON weir_after(20 * X_SECOND)
 #define HALF_OPEN 64		/* as lib/listener.c has it */
+#define QUEUE 100		/* more than HALF_OPEN */
+#define LOOK 32			/* as lib/os.h has it, in struct weir_gather */
 #define STRANGER 54321		/* a user who is nobody here */
 
 /* lib/listener.c: how long a silent client is waited for */
@@ -97,9 +103,12 @@ static const char *own_path(char *dir, size_t size)
 	static char path[128];
 
 	snprintf(dir, size, "/tmp/x.%d.listener", (int)getpid());
+	snprintf(path, sizeof(path), "%s/socket", dir);
+	/* of a process with this number that failed */
+	unlink(path);
+	rmdir(dir);
 	if (mkdir(dir, 0700) || chmod(dir, 01777))
 		X_FAIL("mkdir: %s", strerror(errno));
-	snprintf(path, sizeof(path), "%s/socket", dir);
 	return path;
 }
 
@@ -262,11 +271,16 @@ static void echo(struct x_peer *p, struct weir_stream *s)
 
 static void serve_one(struct weir_listener *l, const char *name)
 {
+	struct weir_peer peer;
 	struct weir_stream *s;
 	struct x_peer p;
 
 	good_client(&p, name);
 	X_IS(weir_listener_accept(l, &s, SOON), 0);
+	/* the program that was executed, as the kernel knows it */
+	X_IS(weir_stream_peer(s, &peer), 0);
+	X_IS(peer.pid, p.pid);
+	X_IS(peer.uid, geteuid());
 	x_hear_this(&p, 0);
 	echo(&p, s);
 	part(&p);
@@ -674,6 +688,131 @@ static void impostor(int arg)
 	X_IS(rmdir(dir), 0);
 }
 
+/* ---- who they are to each other ----------------------------------------- */
+
+enum { BY_NAME, BY_HANDLE, BY_PAIR };
+
+/* Arguments: "listen", "connect" or "attach"; a path, or a descriptor if it
+   begins with a digit; user and group, or -1. Tells who the other side is. */
+static void role_meets(int argc, char **argv)
+{
+	struct weir_stream_options o = client_options();
+	struct weir_listener_options lo = options();
+	struct weir_listener *l = NULL;
+	struct weir_stream *s;
+	struct weir_peer peer;
+	char who[80];
+
+	X_IS(argc, 4);
+	if (atoi(argv[3]) >= 0)
+		X_IS(setegid((gid_t)atoi(argv[3])), 0);
+	if (atoi(argv[2]) >= 0)
+		X_IS(seteuid((uid_t)atoi(argv[2])), 0);
+	o.flags |= WEIR_STREAM_ANY_USER;
+	lo.flags |= WEIR_STREAM_ANY_USER;
+	if (argv[1][0] != '/') {
+		lo.flags |= WEIR_LISTENER_HANDLE;
+		lo.handle = atoi(argv[1]);
+	}
+	if (!strcmp(argv[0], "listen")) {
+		X_IS(weir_listener_open(&l, argv[1], &lo), 0);
+		x_tell(0);
+		X_IS(weir_listener_accept(l, &s, SOON), 0);
+	} else if (!strcmp(argv[0], "connect")) {
+		X_IS(weir_stream_connect_with(&s, argv[1], &o, SOON), 0);
+	} else {
+		o.flags &= ~WEIR_STREAM_ANY_USER;
+		X_IS(weir_stream_attach(&s, lo.handle, &o, SOON), 0);
+	}
+	memset(&peer, 0xff, sizeof(peer));
+	X_IS(weir_stream_peer(s, &peer), 0);
+	snprintf(who, sizeof(who), "pid %lld uid %lu", (long long)peer.pid,
+		 (unsigned long)peer.uid);
+	X_TRUE(!strcmp(peer.who, who));
+	x_tell(peer.pid);
+	x_tell(peer.uid);
+	x_tell(peer.gid);
+	/* the other one may look until then */
+	x_listen();
+	weir_stream_close(s);
+	weir_listener_close(l);
+	/* LeakSanitizer does not look into a process of two users */
+	X_IS(seteuid(getuid()), 0);
+	X_IS(setegid(getgid()), 0);
+}
+
+static void says_who(const struct x_peer *p, const struct x_peer *other,
+		     const char *uid, const char *gid)
+{
+	x_hear_this(p, other->pid);
+	x_hear_this(p, atoi(uid) < 0 ? (int64_t)geteuid() : atoi(uid));
+	x_hear_this(p, atoi(gid) < 0 ? (int64_t)getegid() : atoi(gid));
+}
+
+/* This process makes the sockets and takes part in none of it: it is never the
+   one of whom they learn. */
+static void meet(int how, const char *path, const char *const uids[2],
+		 const char *const gids[2])
+{
+	int fds[2] = { -1, -1 }, give[2] = { -1, -1 };
+	struct x_peer a, b;
+	char one[16], two[16];
+
+	if (how == BY_PAIR)
+		X_IS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds),
+		     0);
+	if (how == BY_HANDLE) {
+		fds[0] = listening_socket(path);
+		X_IS(chmod(path, 0666), 0);
+	}
+	give[0] = fds[0];
+	snprintf(one, sizeof(one), "%d", fds[0]);
+	snprintf(two, sizeof(two), "%d", fds[1]);
+	x_spawn(&a, NULL, give, "meets", how == BY_PAIR ? "attach" : "listen",
+		how == BY_NAME ? path : one, uids[0], gids[0], NULL);
+	if (how != BY_PAIR)
+		x_hear_this(&a, 0);
+	give[0] = fds[1];
+	x_spawn(&b, NULL, give, "meets", how == BY_PAIR ? "attach" : "connect",
+		how == BY_PAIR ? two : path, uids[1], gids[1], NULL);
+	says_who(&b, &a, uids[0], gids[0]);
+	says_who(&a, &b, uids[1], gids[1]);
+	x_order(&a, 0);
+	x_order(&b, 0);
+	x_done(&a);
+	x_done(&b);
+	if (how != BY_NAME)
+		close(fds[0]);
+	if (how == BY_PAIR)
+		close(fds[1]);
+	if (how == BY_HANDLE)
+		unlink(path);
+}
+
+static void peers(int how)
+{
+	static const char *const same[2] = { "-1", "-1" };
+	char dir[64];
+	const char *path = own_path(dir, sizeof(dir));
+
+	meet(how, path, same, same);
+	X_IS(rmdir(dir), 0);
+}
+
+static void other_peers(int how)
+{
+	static const char *const uids[2] = { "54321", "54322" };
+	static const char *const gids[2] = { "54323", "54324" };
+	char dir[64];
+	const char *path;
+
+	if (geteuid())
+		x_skip("needs root, to become another user");
+	path = own_path(dir, sizeof(dir));
+	meet(how, path, uids, gids);
+	X_IS(rmdir(dir), 0);
+}
+
 static void declined(int arg)
 {
 	struct weir_listener_options o = options();
@@ -871,6 +1010,17 @@ static int still_there(int fd)
 	return n < 0 && errno == EAGAIN;
 }
 
+/* Those who have hung up are noticed in turn, beside the others: so many a
+   look, which says in the end that nobody is left who could be let in. */
+static void notice_all(struct weir_listener *l)
+{
+	struct weir_stream *s;
+	int looks = HALF_OPEN / LOOK + 1;
+
+	while (looks--)
+		X_IS(weir_listener_accept(l, &s, WEIR_NOWAIT), -EAGAIN);
+}
+
 /* 64 of each kind, and a good one after them, with no time limit that could
    come to its help: it is what accept answers first. */
 static void beside(int kind)
@@ -907,6 +1057,7 @@ static void beside(int kind)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	serve_one(l, path);
+	notice_all(l);
 	X_IS(x_count_fds(), before);
 	weir_listener_close(l);
 	X_IS(rmdir(dir), 0);
@@ -958,6 +1109,7 @@ static void fuzz(int arg)
 			serve_one(l, path);
 	}
 	serve_one(l, path);
+	notice_all(l);
 	X_IS(x_count_fds(), fds);
 	X_IS(x_count_maps(), maps);
 	weir_listener_close(l);
@@ -1039,6 +1191,290 @@ static void versions(int arg)
 	refused_client(&p, -ECONNREFUSED);
 	close(fd);
 	unlink(path);
+	X_IS(rmdir(dir), 0);
+}
+
+/* One that knows layouts to come and features that nobody has yet, and ours:
+   it is served, or serves, as if it knew no more. */
+static void newer(int arg)
+{
+	struct weir_listener_options o = options();
+	struct verdict verdict = { WEIR_MAGIC, 0, 1, 9, { 0 } };
+	struct weir_listener *l;
+	struct weir_stream *s;
+	struct hello hello, heard;
+	struct x_peer p;
+	char dir[64];
+	const char *path = own_path(dir, sizeof(dir));
+	int memory = new_memory(BLOCK, SEALS), fd, conn;
+
+	(void)arg;
+	good_hello(&hello);
+	hello.layout_most = 9;
+	hello.features = ~UINT64_C(0);
+	memset(hello.reserved, 0xff, sizeof(hello.reserved));
+	X_IS(weir_listener_open(&l, path, &o), 0);
+	fd = raw(path);
+	say(fd, &hello, sizeof(hello), memory, 1);
+	say(fd, &verdict, sizeof(verdict), -1, 0);
+	X_IS(weir_listener_accept(l, &s, SOON), 0);
+	X_IS(recv(fd, &heard, sizeof(heard), 0), sizeof(heard));
+	X_IS(heard.refusal, 0);
+	X_IS(heard.layout_least, WEIR_LAYOUT);
+	X_IS(heard.layout_most, WEIR_LAYOUT);
+	X_TRUE(!(heard.features & ~WEIR_FEATURES_KNOWN));
+	weir_stream_close(s);
+	close(fd);
+	weir_listener_close(l);
+	x_step("a newer listener");
+	fd = listening_socket(path);
+	good_client(&p, path);
+	conn = accept(fd, NULL, NULL);
+	say(conn, &hello, sizeof(hello), memory, 1);
+	say(conn, &verdict, sizeof(verdict), -1, 0);
+	x_hear_this(&p, 0);
+	x_order(&p, 'x');
+	x_done(&p);
+	close(conn);
+	close(fd);
+	close(memory);
+	unlink(path);
+	X_IS(rmdir(dir), 0);
+}
+
+static int words_of_features;
+
+static void find_features(void *ctx, int level, const char *text)
+{
+	(void)ctx;
+	(void)level;
+	words_of_features |= strstr(text, "needs features 0x80000002") &&
+			     strstr(text, "knows 0x7");
+}
+
+/* One whose memory needs a feature that nobody has: told so at once. */
+static void needs_more(int arg)
+{
+	struct weir_listener_options o = options();
+	struct weir_listener *l;
+	struct weir_stream *s;
+	struct hello hello, heard;
+	struct weir_header *h;
+	char dir[64];
+	const char *path = own_path(dir, sizeof(dir));
+	int memory = new_memory(BLOCK, 0), fd;
+
+	(void)arg;
+	h = x_map(memory, BLOCK);
+	h->features |= UINT64_C(1) << 31;
+	munmap(h, BLOCK);
+	if (fcntl(memory, F_ADD_SEALS, SEALS))
+		x_skip("needs F_SEAL_FUTURE_WRITE");
+	weir_log_set(find_features, NULL);
+	X_IS(weir_listener_open(&l, path, &o), 0);
+	fd = raw(path);
+	good_hello(&hello);
+	say(fd, &hello, sizeof(hello), memory, 1);
+	while (!words_of_features)
+		X_IS(weir_listener_accept(l, &s, weir_after(X_SECOND / 100)),
+		     -ETIMEDOUT);
+	X_IS(recv(fd, &heard, sizeof(heard), 0), sizeof(heard));
+	X_IS(heard.refusal, 4);	/* memory */
+	close(fd);
+	close(memory);
+	weir_listener_close(l);
+	X_IS(rmdir(dir), 0);
+}
+
+/* ---- those who sleep meanwhile ---- */
+
+#define BAD 10			/* clients of each kind */
+
+enum { BY_READ, BY_SET, SLEEPERS };
+
+struct bystander {	/* a good client, and the thread that serves it */
+	struct weir_stream *s;
+	struct x_peer p;
+	pthread_t thread;
+	pid_t tid;
+	int how;
+};
+
+struct counts {
+	uint64_t slept, client_slept, of_ends[2][3];
+};
+
+static void *serves(void *arg)
+{
+	struct bystander *b = arg;
+	struct weir_event e = { NULL, 0, 0 };
+	struct weir_set *set = NULL;
+	uint64_t word;
+
+	if (b->how == BY_SET) {
+		X_IS(weir_set_create(&set, NULL), 0);
+		X_IS(weir_set_add_rx(set, weir_stream_rx(b->s), b), 0);
+	}
+	__atomic_store_n(&b->tid, x_tid(), __ATOMIC_RELEASE);
+	if (set) {
+		X_IS(weir_set_wait(set, &e, 1, WEIR_FOREVER), 1);
+		X_TRUE(e.user == b && e.what == WEIR_EVENT_READ);
+	}
+	X_IS(weir_stream_read(b->s, &word, 8, WEIR_FOREVER), 8);
+	X_IS(weir_stream_write(b->s, &word, 8, SOON), 0);
+	weir_set_close(set);
+	return NULL;
+}
+
+static void begin_sleep(struct bystander *b, struct weir_listener *l,
+			const char *path, int how)
+{
+	memset(b, 0, sizeof(*b));
+	b->how = how;
+	good_client(&b->p, path);
+	X_IS(weir_listener_accept(l, &b->s, SOON), 0);
+	x_hear_this(&b->p, 0);
+	X_IS(pthread_create(&b->thread, NULL, serves, b), 0);
+	while (!__atomic_load_n(&b->tid, __ATOMIC_ACQUIRE))
+		x_pause();
+	x_asleep(getpid(), b->tid);
+	x_asleep_in(b->p.pid, b->p.pid, SYS_read);
+}
+
+/* How often it has slept, and what its two ends say of themselves. */
+static void look(const struct bystander *b, struct counts *c)
+{
+	static const enum weir_counter which[] = {
+		WEIR_COUNT_PARKS, WEIR_COUNT_WAKES, WEIR_COUNT_SPINS,
+	};
+	const struct weir_half *half[2] = {
+		weir_stream_rx(b->s)->mine, weir_stream_tx(b->s)->mine,
+	};
+	int i;
+
+	c->slept = x_switches_of(getpid(), b->tid);
+	c->client_slept = x_switches(b->p.pid);
+	/* relaxed: its thread sleeps */
+	for (i = 0; i < 6; i++)
+		c->of_ends[i / 3][i % 3] = weir_load_relaxed64(
+			&half[i / 3]->counters[which[i % 3]]);
+}
+
+static void undisturbed(const struct bystander *b, const struct counts *before)
+{
+	struct counts now;
+
+	look(b, &now);
+	X_IS(now.slept, before->slept);
+	X_IS(now.client_slept, before->client_slept);
+	X_TRUE(!memcmp(now.of_ends, before->of_ends, sizeof(now.of_ends)));
+}
+
+static void wake_up(struct bystander *b)
+{
+	x_order(&b->p, 'e');
+	x_hear_this(&b->p, 0);
+	X_IS(pthread_join(b->thread, NULL), 0);
+	part(&b->p);
+	weir_stream_close(b->s);
+}
+
+/* All threads here but this one; an emulator has some of its own. */
+static uint64_t others_slept(void)
+{
+	if (getenv("WEIR_EMULATOR"))
+		return 0;
+	return x_switches(getpid()) - x_switches_of(getpid(), x_tid());
+}
+
+/* So many of a kind come, and are dealt with as far as they let it. */
+static void bad_ones(struct weir_listener *l, const char *path, int kind)
+{
+	struct weir_stream *s;
+	int i, fds[BAD];
+
+	x_step("bad clients of kind %d", kind);
+	for (i = 0; i < BAD; i++) {
+		fds[i] = bad_client(path, kind, (uint64_t)i);
+		X_IS(weir_listener_accept(l, &s, WEIR_NOWAIT), -EAGAIN);
+	}
+	X_IS(weir_listener_accept(l, &s, weir_after(1000000)), -ETIMEDOUT);
+	for (i = 0; i < BAD; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	X_IS(weir_listener_accept(l, &s, WEIR_NOWAIT), -EAGAIN);
+}
+
+/* It connects as others do, reads nothing, and dies. */
+static void stops_reading(struct weir_listener *l, const char *path)
+{
+	struct weir_stream *s;
+	struct x_peer p;
+	int r;
+
+	x_step("one that stops reading");
+	good_client(&p, path);
+	X_IS(weir_listener_accept(l, &s, SOON), 0);
+	x_hear_this(&p, 0);
+	do
+		r = weir_stream_write(s, "12345678", 8, WEIR_NOWAIT);
+	while (!r);
+	X_IS(r, -EAGAIN);
+	X_IS(weir_stream_write(s, "12345678", 8, weir_after(1000000)),
+	     -ETIMEDOUT);
+	serve_one(l, path);
+	x_signal(&p, SIGKILL);
+	X_IS(x_reap(&p), -SIGKILL);
+	weir_stream_close(s);
+}
+
+/* Not a single time does a thread wake, at either end of a good connection or
+   in the library, for a client that does not get through the handshake; and
+   those ends sleep on through others that come, block, die and go. */
+static void wakes_nobody(int arg)
+{
+	struct weir_listener_options o = options();
+	struct bystander b[SLEEPERS];
+	struct counts before[SLEEPERS];
+	struct weir_listener *l;
+	char dir[64];
+	const char *path = own_path(dir, sizeof(dir));
+	uint64_t others;
+	int i;
+
+	(void)arg;
+	if (x_stream_flags())
+		x_skip("needs F_SEAL_FUTURE_WRITE");
+	weir_listener_patience_ns = WEIR_FOREVER;
+	X_IS(weir_listener_open(&l, path, &o), 0);
+	for (i = 0; i < SLEEPERS; i++)
+		begin_sleep(&b[i], l, path, i);
+	for (i = 0; i < SLEEPERS; i++) {
+		x_quiet(&b[i].p, 1);
+		look(&b[i], &before[i]);
+	}
+	others = others_slept();
+	for (i = 0; i < KINDS; i++)
+		if (i != SILENT_LATER)
+			bad_ones(l, path, i);
+	x_quiet(NULL, 0);
+	X_IS(others_slept(), others);
+	/* It has greeted as it should: the keeper sees each one end, and
+	   where it polls is told that each has come and gone. */
+	bad_ones(l, path, SILENT_LATER);
+	x_quiet(NULL, 0);
+	others = others_slept() - others;
+	if (others > 3 * BAD)
+		X_FAIL("the library's threads woke %" PRIu64 " times", others);
+	for (i = 0; i < SLEEPERS; i++)
+		undisturbed(&b[i], &before[i]);
+	stops_reading(l, path);
+	for (i = 0; i < SLEEPERS; i++)
+		undisturbed(&b[i], &before[i]);
+	x_step("they wake up");
+	for (i = 0; i < SLEEPERS; i++)
+		wake_up(&b[i]);
+	weir_listener_close(l);
 	X_IS(rmdir(dir), 0);
 }
 
@@ -1240,6 +1676,29 @@ static void closing(int arg)
 	for (i = 0; i < 3; i++)
 		refused_client(&p[i], -ECONNREFUSED);
 	X_IS(weir_stream_connect(&s, own_name(), SOON), -ENOENT);
+}
+
+/* Whoever is in the queue is told, not only as many as may be half open. */
+static void closing_many(int arg)
+{
+	struct weir_listener_options o = options();
+	struct weir_listener *l;
+	char dir[64], bytes[256];
+	const char *path = own_path(dir, sizeof(dir));
+	int i, told = 0, fds[QUEUE];
+
+	(void)arg;
+	o.backlog = QUEUE;
+	X_IS(weir_listener_open(&l, path, &o), 0);
+	for (i = 0; i < QUEUE; i++)
+		fds[i] = raw(path);
+	weir_listener_close(l);
+	for (i = 0; i < QUEUE; i++) {
+		told += recv(fds[i], bytes, sizeof(bytes), MSG_DONTWAIT) > 0;
+		close(fds[i]);
+	}
+	X_IS(told, QUEUE);
+	X_IS(rmdir(dir), 0);
 }
 
 static void backlog(int arg)
@@ -1494,6 +1953,12 @@ static const struct x_case cases[] = {
 	{ "another user greets", two_users, 0, 0 },
 	{ "another user connected", two_users, 1, 0 },
 	{ "impostor", impostor, 0, 0 },
+	{ "peers, by name", peers, BY_NAME, 0 },
+	{ "peers, by handle", peers, BY_HANDLE, 0 },
+	{ "peers, by a pair", peers, BY_PAIR, 0 },
+	{ "other peers, by name", other_peers, BY_NAME, 0 },
+	{ "other peers, by handle", other_peers, BY_HANDLE, 0 },
+	{ "other peers, by a pair", other_peers, BY_PAIR, 0 },
 	{ "declined", declined, 0, 0 },
 	{ "most clients", most_clients, 0, 0 },
 	{ "beside the silent", beside, SILENT, 0 },
@@ -1510,10 +1975,14 @@ static const struct x_case cases[] = {
 	{ "greetings at random", fuzz, 0, 0 },
 	{ "patience", patience, 0, 0 },
 	{ "versions", versions, 0, 0 },
+	{ "newer", newer, 0, 0 },
+	{ "needs more", needs_more, 0, 0 },
+	{ "wakes nobody", wakes_nobody, 0, 0 },
 	{ "no descriptors", no_descriptors, 0, 0 },
 	{ "client dies", client_dies, 0, 0 },
 	{ "cancel", cancel, 0, 0 },
 	{ "closing", closing, 0, 0 },
+	{ "closing on many", closing_many, 0, 0 },
 	{ "full backlog", backlog, 0, 0 },
 	{ "by handle", by_handle, 0, 0 },
 	{ "in a set", in_a_set, 0, 0 },
@@ -1528,6 +1997,7 @@ static const struct x_role roles[] = {
 	{ "server", role_server },
 	{ "dying", role_dying },
 	{ "greeter", role_greeter },
+	{ "meets", role_meets },
 	{ "racer", role_racer },
 	{ "parent", role_parent },
 	{ NULL, NULL },

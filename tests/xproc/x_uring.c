@@ -1,47 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * weir/uring.h in a loop of liburing's, against a peer that was executed: what
- * completes a wait, in every kind of ring, with io_urings of both kinds, and
- * where the library may not make one of its own and polls the handle.
+ * completes a wait, in every kind of ring, with io_urings of all kinds: plain,
+ * of a single issuer who does the work, with a thread of the kernel that takes
+ * what is submitted; and where the library may not make one of its own and polls
+ * the handle.
  */
 #include "hand.h"
 
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 
 #include <weir/uring.h>
 
 #include "../helpers/filter.h"
 
 #ifdef HAVE_LIBURING
-#include <liburing.h>
+#include "uring_flags.h"
 
 #include "linux/uring.h"	/* of the library */
 
-#ifndef IORING_SETUP_DEFER_TASKRUN
-#define IORING_SETUP_DEFER_TASKRUN (1U << 13)
-#endif
-#ifndef IORING_SETUP_SINGLE_ISSUER
-#define IORING_SETUP_SINGLE_ISSUER (1U << 12)
-#endif
-
 #define PRIVATE X_KINDS
-enum { PLAINLY = 0, DEFERRED = 8, POLLING = 16, MODES = 24 };
+enum { PLAINLY = 0, DEFERRED = 8, POLLING = 16, SUBMITTER = 24, MODES = 24 };
 #define KIND(arg) ((arg) & 7)
 #define MODE(arg) ((arg) & MODES)
-#define ROUNDS 30
+/* The kernel's thread spins for a while after each. */
+#define ROUNDS(arg) (MODE(arg) == SUBMITTER ? 5 : 30)
+#define IDLE 1			/* ms */
 #define THIS UINT64_C(7)	/* user_data of our wait */
+#define FUTEX_WAITV 53		/* the opcode: this liburing may lack it */
 
 static struct io_uring loop;
 
 static void open_loop(int mode)
 {
-	unsigned int flags = mode == DEFERRED ? IORING_SETUP_SINGLE_ISSUER |
-						IORING_SETUP_DEFER_TASKRUN : 0;
+	struct io_uring_params p = { .sq_thread_idle = IDLE };
 	const char *wait = getenv("WEIR_WAIT");
-	int r = io_uring_queue_init(16, &loop, flags);
+	int r;
 
+	if (mode == DEFERRED)
+		p.flags = IORING_SETUP_SINGLE_ISSUER |
+			  IORING_SETUP_DEFER_TASKRUN;
+	if (mode == SUBMITTER)
+		p.flags = IORING_SETUP_SQPOLL;
+	r = io_uring_queue_init_params(16, &loop, &p);
 	if (r == -ENOSYS || r == -EPERM || r == -EINVAL)
 		x_skip("an io_uring with these flags: %s", strerror(-r));
 	X_IS(r, 0);
@@ -61,9 +65,12 @@ static struct io_uring_sqe *entry(void)
 	return sqe;
 }
 
+/* The kernel's thread may not have taken the one before yet. */
 static void submit(void)
 {
-	X_IS(io_uring_submit(&loop), 1);
+	int r = io_uring_submit(&loop);
+
+	X_TRUE(r == 1 || (r > 1 && (loop.flags & IORING_SETUP_SQPOLL)));
 }
 
 /* The next completion, which must be ours. */
@@ -81,10 +88,13 @@ static int completed(void)
 	return r;
 }
 
+/* The kernel has what was submitted, and waits. */
 static int none_completed(void)
 {
 	struct io_uring_cqe *cqe;
 
+	while ((loop.flags & IORING_SETUP_SQPOLL) && io_uring_sq_ready(&loop))
+		x_pause();
 	io_uring_submit_and_wait(&loop, 0);
 	return io_uring_peek_cqe(&loop, &cqe) == -EAGAIN;
 }
@@ -142,17 +152,31 @@ static void end(struct x_link *l, struct x_peer *p)
 	io_uring_queue_exit(&loop);
 }
 
+/* Where the wait is one for the words of the ring. */
+static int by_words(int arg)
+{
+	return MODE(arg) != POLLING && !weir_linux_uring_usable() &&
+	       strstr(weir_backend(), "plain rings on words");
+}
+
 /* The peer writes once we are armed; then it writes before. */
 static void reads(int arg)
 {
+	struct io_uring_sqe *sqe;
 	struct x_link l;
 	struct x_peer p;
-	int i, sleeps = 0;
+	int fds, i, sleeps = 0;
 
 	begin(&l, &p, arg);
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < ROUNDS(arg); i++) {
 		x_step("round %d", i);
-		X_IS(weir_uring_prep_rx_wait(entry(), l.rx), 0);
+		fds = x_count_fds();
+		sqe = entry();
+		X_IS(weir_uring_prep_rx_wait(sqe, l.rx), 0);
+		X_IS(sqe->opcode,
+		     by_words(arg) ? FUTEX_WAITV : IORING_OP_POLL_ADD);
+		if (by_words(arg))
+			X_IS(x_count_fds(), fds);
 		submit();
 		X_TRUE(none_completed());
 		hand_do(&p, 'w', 1);
@@ -177,7 +201,7 @@ static void writes(int arg)
 
 	begin(&l, &p, arg);
 	n = hand_fill(l.tx, 0);
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < ROUNDS(arg); i++) {
 		x_step("round %d", i);
 		X_IS(weir_uring_prep_tx_wait(entry(), l.tx, HAND_MAX), 0);
 		submit();
@@ -201,7 +225,7 @@ static void talks(int arg)
 	int i, sleeps = 0;
 
 	begin(&l, &p, arg);
-	for (i = 0; i < 4 * ROUNDS; i++) {
+	for (i = 0; i < 4 * ROUNDS(arg); i++) {
 		hand_order(&p, 'w', 1);
 		X_IS(wait_rx(l.rx, &sleeps), 1);
 		hand_read(l.rx, (uint64_t)i, 1);
@@ -222,6 +246,7 @@ static void dies(int arg)
 	hand_read(l.rx, 0, 2);
 	X_IS(weir_uring_prep_rx_wait(entry(), l.rx), 0);
 	submit();
+	X_TRUE(none_completed());
 	x_signal(&p, SIGKILL);
 	X_IS(x_reap(&p), -SIGKILL);
 	x_step("the kernel's news come");
@@ -245,6 +270,7 @@ static void closes(int arg)
 	begin(&l, &p, arg);
 	X_IS(weir_uring_prep_rx_wait(entry(), l.rx), 0);
 	submit();
+	X_TRUE(none_completed());
 	hand_order(&p, 'c', 0);
 	x_hear_this(&p, 0);
 	x_done(&p);
@@ -266,7 +292,7 @@ static int by_socket(const struct x_link *l, int arg)
 	const char *wait = getenv("WEIR_WAIT");
 	const char *backend = getenv("WEIR_BACKEND");
 
-	return l->kind == X_STREAM &&
+	return x_streams(l->kind) &&
 	       (MODE(arg) == POLLING || (wait && !strcmp(wait, "socket")) ||
 		(backend && !strcmp(backend, "portable")));
 }
@@ -339,6 +365,85 @@ static void twice(int arg)
 	end(&l, &p);
 }
 
+static void open_restricted(void)
+{
+	struct io_uring_restriction allowed[2] = {
+		{ .opcode = IORING_RESTRICTION_SQE_OP,
+		  .sqe_op = IORING_OP_POLL_ADD },
+		{ .opcode = IORING_RESTRICTION_SQE_OP,
+		  .sqe_op = IORING_OP_NOP },
+	};
+	struct io_uring_params p = { .flags = IORING_SETUP_R_DISABLED };
+	int r = io_uring_queue_init_params(16, &loop, &p);
+
+	if (r == -ENOSYS || r == -EPERM || r == -EINVAL)
+		x_skip("an io_uring with restrictions: %s", strerror(-r));
+	X_IS(r, 0);
+	/* not every liburing has the calls that it declares for these */
+	X_IS(syscall(SYS_io_uring_register, loop.ring_fd,
+		     IORING_REGISTER_RESTRICTIONS, allowed, 2), 0);
+	X_IS(syscall(SYS_io_uring_register, loop.ring_fd,
+		     IORING_REGISTER_ENABLE_RINGS, NULL, 0), 0);
+}
+
+/* Of the program's loop, which may not do what the library's probe may. */
+static void no_futexes(int arg)
+{
+	struct io_uring_sqe *sqe;
+	struct x_link l;
+	struct x_peer p;
+	int sleeps = 0;
+
+	hand_link(&l, &p, KIND(arg), 4096, -1);
+	open_restricted();
+	if (by_words(arg)) {
+		X_IS(weir_uring_prep_rx_wait(entry(), l.rx), 0);
+		submit();
+		X_IS(weir_uring_rx_done(l.rx, completed()), 0);
+	}
+	sqe = entry();
+	X_IS(weir_uring_prep_rx_wait(sqe, l.rx), 0);
+	X_IS(sqe->opcode, IORING_OP_POLL_ADD);
+	submit();
+	X_TRUE(none_completed());
+	hand_do(&p, 'w', 1);
+	while (weir_uring_rx_done(l.rx, completed()) != 1)
+		X_IS(wait_rx(l.rx, &sleeps), 1);
+	hand_read(l.rx, 0, 1);
+	end(&l, &p);
+}
+
+/* A loop that polls its devices takes no entry that waits for anything else. */
+static void no_waits(int arg)
+{
+	struct weir_event event;
+	struct weir_set *set;
+	struct x_link l;
+	struct x_peer p;
+	int i, r;
+
+	hand_link(&l, &p, KIND(arg), 4096, -1);
+	r = io_uring_queue_init(16, &loop, IORING_SETUP_IOPOLL);
+	if (r == -ENOSYS || r == -EPERM || r == -EINVAL)
+		x_skip("an io_uring with these flags: %s", strerror(-r));
+	X_IS(r, 0);
+	for (i = !by_words(arg); i < 2; i++) {
+		/* refused as a wait for words first, then as a poll */
+		X_IS(weir_uring_prep_rx_wait(entry(), l.rx), 0);
+		submit();
+		X_IS(weir_uring_rx_done(l.rx, completed()), i ? -EINVAL : 0);
+	}
+	x_step("a set");
+	X_IS(weir_set_create(&set, NULL), 0);
+	X_IS(weir_set_add_rx(set, l.rx, &l), 0);
+	X_IS(weir_set_wait(set, &event, 1, WEIR_NOWAIT), -EAGAIN);
+	X_IS(weir_uring_prep_set_wait(entry(), set), 0);
+	submit();
+	X_IS(weir_uring_set_done(set, completed()), -EINVAL);
+	weir_set_close(set);
+	end(&l, &p);
+}
+
 static void *write_one(void *tx)
 {
 	X_IS(weir_tx_write(tx, "weir", 4, WEIR_FOREVER), 0);
@@ -386,7 +491,7 @@ static void a_set(int arg)
 	begin(&l, &p, arg);
 	X_IS(weir_set_create(&set, NULL), 0);
 	X_IS(weir_set_add_rx(set, l.rx, &l), 0);
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < ROUNDS(arg); i++) {
 		x_step("round %d", i);
 		while (weir_set_wait(set, &event, 1, WEIR_NOWAIT) != -EAGAIN)
 			;
@@ -409,8 +514,6 @@ static void a_set(int arg)
 	end(&l, &p);
 }
 
-/* ---- the library's own io_uring: lib/linux/uring.h ----------------------- */
-
 static int readable(int fd, int ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -420,6 +523,53 @@ static int readable(int fd, int ms)
 		X_IS(errno, EINTR);
 	return r;
 }
+
+/* Until the set has nothing more to say. */
+static void drain(struct weir_set *set)
+{
+	struct weir_event event;
+	int r;
+
+	while ((r = weir_set_wait(set, &event, 1, WEIR_NOWAIT)) != -EAGAIN)
+		X_IS(r, 1);
+}
+
+/* An end in a set is the set's to wait for: it is refused whichever kind of
+   wait it would have been, and neither that nor a wait of before, which
+   completes now, takes the set's wake. */
+static void members(int arg)
+{
+	struct io_uring_sqe *sqe;
+	struct weir_event event;
+	struct weir_set *set;
+	weir_handle handle;
+	struct x_link l;
+	struct x_peer p;
+
+	begin(&l, &p, arg);
+	X_IS(weir_set_create(&set, NULL), 0);
+	X_IS(weir_set_handle(set, &handle), 0);
+	X_IS(weir_uring_prep_rx_wait(entry(), l.rx), 0);
+	X_IS(weir_set_add_rx(set, l.rx, &l), 0);
+	drain(set);
+	x_step("the set waits");
+	X_IS(weir_uring_rx_done(l.rx, -ECANCELED), 0);
+	sqe = entry();
+	X_IS(weir_uring_prep_rx_wait(sqe, l.rx), -EBUSY);
+	X_IS(sqe->opcode, IORING_OP_NOP);
+	X_IS(readable(handle, 0), 0);
+	hand_do(&p, 'w', 1);
+	X_IS(readable(handle, -1), 1);
+	X_IS(weir_set_wait(set, &event, 1, WEIR_NOWAIT), 1);
+	X_IS(weir_uring_prep_rx_wait(entry(), l.rx), 1);
+	hand_read(l.rx, 0, 1);
+	X_IS(weir_set_remove_rx(set, l.rx), 0);
+	X_IS(weir_uring_prep_rx_wait(entry(), l.rx), 0);
+	weir_set_close(set);
+	end(&l, &p);
+}
+
+/* ---- the library's own io_uring: lib/linux/uring.h ----------------------- */
 
 /* The eventfd tells of a wake, of which the number is reaped. */
 static void told(struct weir_linux_uring *u, int tell, uint64_t number)
@@ -519,11 +669,13 @@ static void holds(int arg)
 #define MODES_OF(what, run, kind)                                             \
 	{ what, run, (kind) | PLAINLY, 0 },                                   \
 	{ what " deferred", run, (kind) | DEFERRED, 0 },                      \
-	{ what " by the handle", run, (kind) | POLLING, 0 }
+	{ what " by the handle", run, (kind) | POLLING, 0 },                  \
+	{ what " submitter", run, (kind) | SUBMITTER, 0 }
 #define KINDS_OF(what, run)                                                   \
 	MODES_OF("plain " what, run, X_PLAIN),                                \
 	MODES_OF("named " what, run, X_NAMED),                                \
-	MODES_OF("stream " what, run, X_STREAM)
+	MODES_OF("stream " what, run, X_STREAM),                              \
+	MODES_OF("listener " what, run, X_LISTENER)
 
 static const struct x_case cases[] = {
 	KINDS_OF("reads", reads),
@@ -533,8 +685,14 @@ static const struct x_case cases[] = {
 	KINDS_OF("closes", closes),
 	KINDS_OF("cancels", cancels),
 	KINDS_OF("set", a_set),
+	KINDS_OF("member", members),
 	{ "plain twice", twice, X_PLAIN | PLAINLY, 0 },
 	{ "stream twice", twice, X_STREAM | DEFERRED, 0 },
+	{ "listener twice", twice, X_LISTENER | SUBMITTER, 0 },
+	{ "plain without futexes", no_futexes, X_PLAIN, 0 },
+	{ "listener without futexes", no_futexes, X_LISTENER, 0 },
+	{ "plain in a loop of devices", no_waits, X_PLAIN, 0 },
+	{ "listener in a loop of devices", no_waits, X_LISTENER, 0 },
 	MODES_OF("private", in_one_process, PRIVATE),
 	{ "library's own", holds, 0, 0 },
 	{ NULL, NULL, 0, 0 },
