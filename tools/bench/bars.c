@@ -8,8 +8,8 @@
 
 #include "plots.h"
 
-#define BAR 9.0
-#define SIZE_SPACE 27.0
+#define BAR 11.0
+#define SIZE_SPACE 31.0
 #define LETTER 6.4
 #define TEST_SPACE 30.0
 
@@ -34,24 +34,24 @@ static double share(const struct bench_row *row, unsigned class)
 	return row->test == BENCH_RTT ? 1 / ratio : ratio;
 }
 
+static double ratio(const struct bench_figures *f)
+{
+	return f->ratio;
+}
+
 /* Of weir, or of the peer that has most of it. */
 static const struct bench_row *best(const struct bench_result *result,
 				    unsigned class, unsigned test, size_t size,
 				    bool peer)
 {
-	const struct bench_row *row = result->row, *found = NULL;
-	unsigned i;
+	const struct bench_cell cell = { BENCH_IN_PROCESSES, test, BENCH_BUSY,
+					 size };
+	const struct bench_choice choice = {
+		peer ? bench_is_peer : bench_is_named, "weir", ratio, 1
+	};
+	double value;
 
-	for (i = 0; i < result->rows; i++, row++) {
-		if (row->kind != BENCH_PROCESSES || row->test != test ||
-		    row->mode != BENCH_BUSY || row->size != size ||
-		    (peer ? !row->who->peer : row->who != &bench_weir) ||
-		    isnan(share(row, class)))
-			continue;
-		if (!found || share(row, class) > share(found, class))
-			found = row;
-	}
-	return found;
+	return bench_best(result, class, &cell, &choice, &value);
 }
 
 static double each(const struct bench_result *result, unsigned test)

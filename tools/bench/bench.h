@@ -20,19 +20,22 @@
  *     pair.c side.c  the sides of a contestant, and a slice in them
  *     rows.c     the rows, the rounds of slices, the classes
  *     figures.c  what a row says in the end
+ *     best.c     whose figure is the best one
+ *     sweep.c    what a run that was killed left behind
  *     goals.c    the goals of the project that a run can judge
  *     stats.c    histograms, percentiles, medians
  *     clock.c    the clock of single trips, and what it costs
  *     table.c blocks.c  what people read: of plain, of compare
  *     json.c csv.c      what programs read
+ *     readme.c caption.c  README's table; how it and the plots were made
  *     svg.c chart.c     the drawing, lines in it
  *     plots.c bars.c    what is drawn
  *     linux.c, posix.c  what the system must help with; one is compiled
  *     contestant.h  what a contestant is; begin there for a new one
  *     loops.h batches.h work.h  the loops that play a slice
- *     contestants.c raw.c stream.c futex.c weir.c place.c rings.c pipe.c
- *     unix.c mq.c
- *     lossy.c    one that must be caught
+ *     contestants.c raw.c packed.c futex.c weir.c place.c rings.c
+ *     pipe.c unix.c mq.c
+ *     lossy.c    two that must be caught
  *     ../peers/  other libraries, each optional
  *
  * A command is a function of its own file, in the table of main.c. It parses
@@ -55,11 +58,11 @@ enum { BENCH_NEAR, BENCH_FAR, BENCH_CLASSES };
 #define BENCH_CONTESTANTS_MAX 64
 
 extern const struct bench_contestant bench_raw, bench_raw_queue;
-extern const struct bench_contestant bench_raw_stream;
+extern const struct bench_contestant bench_raw_packed, bench_raw_stream;
 extern const struct bench_contestant bench_futex;
 extern const struct bench_contestant bench_weir, bench_weir_park;
 extern const struct bench_contestant bench_weir_spin, bench_weir_place;
-extern const struct bench_contestant bench_weir_fence, bench_lossy;
+extern const struct bench_contestant bench_weir_fence, bench_lossy, bench_stuck;
 extern const struct bench_contestant bench_weir_bare, bench_weir_calls,
 	bench_weir_huge, bench_weir_stream;
 extern const struct bench_contestant bench_pipe, bench_unix, bench_mq;
@@ -81,11 +84,12 @@ struct bench_options {
 	double far_ns;		/* from here on a round trip is far */
 	double slice_ms, pause_us;
 	bool json, csv;
-	const char *svg;	/* a file, NULL: none */
+	const char *svg, *readme;	/* files, NULL: none */
 };
 
 /* main.c */
-int bench_finish(void);		/* 0, or 1 if the output was not written */
+/* 0, or 1 if the output was not written or a contestant was left out. */
+int bench_finish(void);
 const char *bench_command_line(void);
 
 /* One function a command; main.c has the table. argv[0] is its name. */
@@ -133,10 +137,20 @@ struct bench_pair;
 /* NULL: its setup could not. */
 struct bench_pair *bench_pair_start(const struct bench_contestant *who,
 				    const struct bench_ask *ask);
+/*
+ * A slice that took far too long is late and does not count. If it has no end,
+ * the pair is stopped and standard error says so: not to be played again.
+ */
 struct bench_shared *bench_pair_play(struct bench_pair *pair,
 				     const struct bench_order *order);
+bool bench_pair_stopped(const struct bench_pair *pair);
+extern unsigned bench_pair_give_up;	/* seconds */
 const char *bench_pair_note(const struct bench_pair *pair);
+bool bench_pairs_all_ended(void);	/* each slice of each */
 void bench_pairs_stop(void);
+
+/* sweep.c: what an earlier run left behind that was killed. */
+void bench_sweep(void);
 
 /* Figures of which the median will be asked. */
 struct bench_values {
@@ -173,7 +187,7 @@ struct bench_result {
 	struct bench_row *row;
 	unsigned rows, room;
 	unsigned slices[BENCH_CLASSES];
-	unsigned changed, outside;	/* discarded: why */
+	unsigned changed, outside, late;	/* discarded: why */
 	unsigned robbed;	/* slices in which a side lost its CPU */
 	unsigned dropped;	/* of them, those that count nowhere */
 	unsigned warmed;	/* slices of the warm-up, in no other figure */
@@ -186,10 +200,11 @@ struct bench_result {
 /* A class is shown if at least half of the rows have so many slices in it. */
 #define BENCH_ENOUGH 3
 
-void bench_rows_make(struct bench_result *result,
-		     const struct bench_options *options);
-void bench_rows_run(struct bench_result *result);
+/* What is the options' names, for the message that they leave no row. */
+void bench_rows_play(struct bench_result *result,
+		     const struct bench_options *options, const char *what);
 void bench_rows_free(struct bench_result *result);
+/* It has slices enough; if none has, it is the one that has more. */
 bool bench_class_shown(const struct bench_result *result, unsigned class);
 
 /* plan.c */
@@ -232,21 +247,63 @@ struct bench_figures bench_row_figures(const struct bench_row *row,
 /* What one trip takes, ns, the clock's cost left out if it would show. */
 double bench_one_trip(const struct bench_figures *f);
 
-/* goals.c: what the project wants of a run, as far as it has the rows. */
-enum { BENCH_UNKNOWN, BENCH_MISSED, BENCH_MET };
-struct bench_goal {
-	char what[64];		/* the name of the row */
-	const char *unit;	/* of figure and bound */
-	char bound_is[64];	/* what the bound is made of */
-	unsigned class;
-	double figure, bound;
-	bool at_most;		/* else at least */
-	unsigned verdict;
-	bool few;		/* of fewer slices than BENCH_FEW */
+/* best.c: of those in a cell who is best by a figure. */
+struct bench_cell {
+	unsigned kinds;		/* bits */
+	unsigned test, mode;
+	size_t size;
 };
-#define BENCH_GOALS_MAX 96
+struct bench_choice {
+	bool (*is)(const struct bench_contestant *who, const char *name);
+	const char *name;	/* for is */
+	double (*of)(const struct bench_figures *f);
+	unsigned slices;	/* that a row has at the least */
+};
+
+double bench_rate_of(const struct bench_figures *f);	/* in millions */
+double bench_p50_of(const struct bench_figures *f);
+bool bench_is_named(const struct bench_contestant *who, const char *name);
+bool bench_is_peer(const struct bench_contestant *who, const char *name);
+bool bench_is_raw(const struct bench_contestant *who, const char *name);
+bool bench_in_cell(const struct bench_row *row, const struct bench_cell *cell);
+bool bench_better(unsigned test, double a, double b);	/* b may be NAN */
+/* NULL and NAN: there is none. */
+const struct bench_row *bench_best(const struct bench_result *result,
+				   unsigned class,
+				   const struct bench_cell *cell,
+				   const struct bench_choice *choice,
+				   double *value);
+
+/* goals.c: what the project wants of a run, as far as it has the rows. */
+enum {
+	BENCH_UNKNOWN,		/* too few slices, or nobody beside it */
+	BENCH_MISSED,
+	BENCH_OUT_OF_REACH,	/* missed, and the bound misses it as well */
+	BENCH_MET,
+	BENCH_VERDICTS
+};
+struct bench_goal {
+	char what[64];
+	const char *unit;	/* of the three figures */
+	unsigned class;
+	bool at_most;		/* else at least */
+	double figure, wanted;	/* NAN: there is none */
+	double bound;		/* what bare memory had; NAN: none */
+	double second;		/* another one, which decides nothing */
+	char wanted_is[64];	/* what it is made of */
+	char bound_is[64];	/* whose it is */
+	char second_is[64];
+	unsigned slices;	/* of weir, or of the other, the fewer */
+	unsigned verdict;
+};
+#define BENCH_GOALS_MAX 160
 unsigned bench_goals(const struct bench_result *result,
 		     struct bench_goal goal[BENCH_GOALS_MAX]);
+void bench_count_goals(const struct bench_goal *goal, unsigned n,
+		       unsigned count[BENCH_VERDICTS]);
+const char *bench_verdict(const struct bench_goal *goal);
+/* What weir has of the bound: a share of a rate; of a time it is above 1. */
+double bench_of_bound(const struct bench_goal *goal);
 
 /* stats.c */
 void bench_histogram_merge(struct bench_histogram *to,
@@ -254,15 +311,23 @@ void bench_histogram_merge(struct bench_histogram *to,
 double bench_median(double *value, unsigned n);	/* sorts */
 void bench_values_add(struct bench_values *values, double value);
 
-/* table.c, blocks.c, json.c, csv.c, plots.c */
+/* caption.c: without the options that only say where to write. */
+void bench_caption_command(char *text, size_t room);
+void bench_caption_buffers(const struct bench_options *o, char *text,
+			   size_t room);
+
+/* table.c, blocks.c, json.c, csv.c, plots.c, readme.c */
 void bench_table(struct bench_result *result);
 void bench_table_machine(void);
 void bench_table_slices(struct bench_result *result);
-void bench_table_figure(double value, int width);
+void bench_table_notes(const struct bench_result *result);
+void bench_figure_text(double value, char *text, size_t room);
+void bench_table_figure(double value, int width);	/* right-aligned */
 void bench_blocks(struct bench_result *result);
 void bench_json(struct bench_result *result);
 void bench_csv(const struct bench_result *result);
 void bench_plots(struct bench_result *result, const char *path);
+void bench_readme(struct bench_result *result, const char *path);
 
 /*
  * Also for the other commands. bench_json_machine() opens the object and

@@ -83,24 +83,20 @@ static double value_of(const struct bench_row *row, unsigned class)
 	return row->test == BENCH_RTT ? f.p50 / 1e3 : f.rate / 1e6;
 }
 
-static const struct bench_row *best_peer(const struct block *block,
+static const struct bench_row *best_peer(const struct bench_result *result,
+					 const struct block *block,
 					 size_t size)
 {
-	const struct bench_row *best = NULL, *row = block->row;
-	bool least = row->test == BENCH_RTT;
-	double value = NAN, v;
-	unsigned i;
+	const struct bench_row *row = block->row;
+	const struct bench_cell cell = { 1u << row->kind, row->test, row->mode,
+					 size };
+	const struct bench_choice choice = {
+		bench_is_peer, NULL, row->test == BENCH_RTT ? bench_p50_of :
+							      bench_rate_of, 1
+	};
+	double value;
 
-	for (i = 0; i < block->n; i++, row++) {
-		if (!row->who->peer || row->size != size)
-			continue;
-		v = value_of(row, block->class);
-		if (isnan(v) || (best && (least ? v >= value : v <= value)))
-			continue;
-		best = row;
-		value = v;
-	}
-	return best;
+	return bench_best(result, block->class, &cell, &choice, &value);
 }
 
 static void head(const struct block *block)
@@ -147,21 +143,23 @@ static const struct bench_row *weir_row(const struct block *block, size_t size)
 }
 
 /* The two lines below: who is next, and how far away; the limit. */
-static void ratios(const struct block *block)
+static void ratios(const struct bench_result *result,
+		   const struct block *block)
 {
 	const struct bench_row *row;
 	unsigned i;
 
 	printf("  %-11s", "best peer");
 	for (i = 0; i < block->sizes; i++) {
-		row = best_peer(block, block->size[i]);
+		row = best_peer(result, block, block->size[i]);
 		printf("%9.9s ", row ? bench_row_label(row) : "-");
 	}
 	printf("\n  %-11s", "weir / it");
 	for (i = 0; i < block->sizes; i++) {
 		bench_table_figure(value_of(weir_row(block, block->size[i]),
 					    block->class) /
-				   value_of(best_peer(block, block->size[i]),
+				   value_of(best_peer(result, block,
+						      block->size[i]),
 					    block->class), 9);
 		putchar(' ');
 	}
@@ -222,75 +220,93 @@ static void class_blocks(const struct bench_result *result, unsigned class)
 		head(&block);
 		for (i = 0; i < block.whos; i++)
 			row_line(&block, block.who[i]);
-		ratios(&block);
+		ratios(result, &block);
 		if (block.row->test == BENCH_RTT)
 			tails(&block);
 	}
 }
 
+/* Where the goal was not met: what stands beside it, and the bound. */
+static void goal_bound(const struct bench_goal *goal)
+{
+	printf("    wanted: %s", goal->wanted_is);
+	if (isnan(goal->bound)) {
+		printf("\n");
+		return;
+	}
+	printf("; bound: ");
+	bench_table_figure(goal->bound, 1);
+	printf(" %s (%s), weir at %.0f %% of it\n", goal->unit,
+	       goal->bound_is, 100 * bench_of_bound(goal));
+	if (isnan(goal->second))
+		return;
+	printf("    beside it: ");
+	bench_table_figure(goal->second, 1);
+	printf(" %s (%s)\n", goal->unit, goal->second_is);
+}
+
+static void goal_line(const struct bench_goal *goal)
+{
+	printf("  %-26s", goal->what);
+	bench_table_figure(goal->figure, 9);
+	printf(" %s ", goal->at_most ? "<=" : ">=");
+	bench_table_figure(goal->wanted, 9);
+	printf(" %-3s  %s", goal->unit, bench_verdict(goal));
+	if (goal->verdict == BENCH_UNKNOWN)
+		printf(": %u slices", goal->slices);
+	if (goal->verdict == BENCH_MET)
+		printf(": %s", goal->wanted_is);
+	printf("\n");
+	if (goal->verdict == BENCH_MISSED ||
+	    goal->verdict == BENCH_OUT_OF_REACH)
+		goal_bound(goal);
+}
+
+static void class_goals(const struct bench_result *result, unsigned class,
+			const struct bench_goal *goal, unsigned n)
+{
+	unsigned i;
+
+	printf("\nGoals, %-21s%9s    %9s\n", bench_class_word(class),
+	       result->slices[class] ? "weir" : "-",
+	       result->slices[class] ? "wanted" : "no slices");
+	for (i = 0; i < n; i++) {
+		if (goal[i].class == class && result->slices[class])
+			goal_line(&goal[i]);
+	}
+}
+
 static void goals(const struct bench_result *result)
 {
-	static const char *const verdict[] = { "?", "missed", "met" };
 	static struct bench_goal goal[BENCH_GOALS_MAX];
-	unsigned n = bench_goals(result, goal), i, met = 0, class = 9;
+	unsigned n = bench_goals(result, goal), class;
+	unsigned count[BENCH_VERDICTS];
 
 	if (!n)
 		return;
-	printf("\nGoals that this run can judge\n");
-	for (i = 0; i < n; i++) {
-		if (goal[i].class != class)
-			printf("%-38s%10s    %10s\n",
-			       bench_class_name(class = goal[i].class), "weir",
-			       "bound");
-		printf("  %-36s", goal[i].what);
-		bench_table_figure(goal[i].figure, 10);
-		printf(" %s ", goal[i].at_most ? "<=" : ">=");
-		bench_table_figure(goal[i].bound, 10);
-		printf(" %-7s %-6s%s %s\n", goal[i].unit,
-		       verdict[goal[i].verdict], goal[i].few ? "*" : " ",
-		       goal[i].bound_is);
-		met += goal[i].verdict == BENCH_MET;
-	}
-	printf("%u of %u met\n", met, n);
-}
-
-static void notes(const struct bench_result *result)
-{
-	const struct bench_row *row = result->row;
-	unsigned i, j;
-
-	printf("\n");
-	for (i = 0; i < result->rows; i++) {
-		for (j = 0; j < i && (row[j].who != row[i].who ||
-				      strcmp(bench_pair_note(row[j].pair),
-					     bench_pair_note(row[i].pair)));
-		     j++)
-			;
-		if (j == i && *bench_pair_note(row[i].pair))
-			printf("%s: %s\n", row[i].who->name,
-			       bench_pair_note(row[i].pair));
-	}
-	printf("raw: the limit of plain copies through shared memory, no "
-	       "messaging system.\n* of fewer than %u slices. All figures: "
-	       "--csv, --json. See weir-bench(1).\n", BENCH_FEW);
+	for (class = 0; class < BENCH_CLASSES; class++)
+		class_goals(result, class, goal, n);
+	bench_count_goals(goal, n, count);
+	printf("Of %u goals %u met, %u missed, %u out of reach here, %u not "
+	       "measured.\nThe bound is bare memory in the same run; out of "
+	       "reach: it misses the goal, too.\n", n, count[BENCH_MET],
+	       count[BENCH_MISSED], count[BENCH_OUT_OF_REACH],
+	       count[BENCH_UNKNOWN]);
 }
 
 void bench_blocks(struct bench_result *result)
 {
-	unsigned class, shown = 0;
+	unsigned class;
 
 	bench_table_machine();
 	bench_table_slices(result);
 	for (class = 0; class < BENCH_CLASSES; class++) {
-		if (!bench_class_shown(result, class))
-			continue;
-		class_blocks(result, class);
-		shown++;
+		if (bench_class_shown(result, class))
+			class_blocks(result, class);
 	}
-	if (!shown)
-		class_blocks(result, result->slices[BENCH_FAR] >
-			     result->slices[BENCH_NEAR] ? BENCH_FAR :
-			     BENCH_NEAR);
 	goals(result);
-	notes(result);
+	bench_table_notes(result);
+	printf("raw: the limit of plain copies through shared memory, no "
+	       "messaging system.\n* of fewer than %u slices. All figures: "
+	       "--csv, --json. See weir-bench(1).\n", BENCH_FEW);
 }

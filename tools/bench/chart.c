@@ -124,6 +124,27 @@ struct end {
 	double x, y, at;
 };
 
+/* The points, above the line; the last one is its end. */
+static bool draw_points(struct svg *svg, const struct chart *chart,
+			const struct axis *axis,
+			const struct chart_series *series, struct end *end)
+{
+	bool any = false;
+	unsigned i;
+
+	for (i = 0; i < chart->points; i++) {
+		if (isnan(series->y[i]) || series->y[i] <= 0)
+			continue;
+		end->x = chart->x + chart->width * chart->at[i];
+		end->y = place(chart, axis, series->y[i]);
+		svg_circle(svg, end->x, end->y, series->bold ? 4 : 2.4,
+			   series->few[i], series->pen.color);
+		any = true;
+	}
+	end->series = series;
+	return any;
+}
+
 /* The line, in pieces where points are missing. */
 static bool draw_series(struct svg *svg, const struct chart *chart,
 			const struct axis *axis,
@@ -131,7 +152,6 @@ static bool draw_series(struct svg *svg, const struct chart *chart,
 {
 	double x[CHART_POINTS], y[CHART_POINTS];
 	unsigned i, n = 0;
-	bool any = false;
 
 	for (i = 0; i <= chart->points; i++) {
 		if (i == chart->points || isnan(series->y[i]) ||
@@ -143,15 +163,9 @@ static bool draw_series(struct svg *svg, const struct chart *chart,
 		}
 		x[n] = chart->x + chart->width * chart->at[i];
 		y[n] = place(chart, axis, series->y[i]);
-		svg_circle(svg, x[n], y[n], series->bold ? 4 : 2.4,
-			   series->pen.color);
-		end->x = x[n];
-		end->y = y[n];
-		any = true;
 		n++;
 	}
-	end->series = series;
-	return any;
+	return draw_points(svg, chart, axis, series, end);
 }
 
 static int higher(const void *a, const void *b)

@@ -26,7 +26,7 @@ static const char usage[] =
 "  -m, --mode=LIST      busy, blocking (both)\n"
 "  -k, --kind=LIST      processes, threads (both)\n"
 "  -w, --with=LIST      contestants, see --list (all but the optional ones)\n"
-"  -c, --capacity=N     bytes of buffer each way (1M, 4M from 16K on)\n"
+"  -c, --capacity=N     bytes of buffer each way (2M, 4M from 16K on)\n"
 "  -C, --cpus=A,B       pin to these two (the first two allowed)\n"
 "  -F, --far=NS         a line's round trip that is called \"far\" (250)\n"
 "  -p, --pause=US       before each blocking round trip (50)\n"
@@ -34,13 +34,16 @@ static const char usage[] =
 "  -j, --json           write JSON instead of the table\n"
 "      --csv            write CSV instead of the table\n"
 "      --svg=FILE       draw plots, besides\n"
+"      --readme=FILE    write the short table of README, besides\n"
+"      --give-up=N      leave out whose slice takes N seconds (60)\n"
 "  -l, --list           say what there is, and stop\n"
 "  -h, --help, -V, --version\n"
 "\n"
-"Exit status: 0, 1 a message was lost or a process or call failed, 2 usage.\n"
+"Exit status: 0, 1 a message was lost, a process or call failed or a slice\n"
+"did not end, 2 usage.\n"
 "See weir-bench(1).\n";
 
-enum { OPTION_CSV = 256, OPTION_SVG };
+enum { OPTION_CSV = 256, OPTION_SVG, OPTION_README, OPTION_GIVE_UP };
 
 static const struct option longs[] = {
 	{ "quick", no_argument, NULL, 'q' },
@@ -59,6 +62,8 @@ static const struct option longs[] = {
 	{ "json", no_argument, NULL, 'j' },
 	{ "csv", no_argument, NULL, OPTION_CSV },
 	{ "svg", required_argument, NULL, OPTION_SVG },
+	{ "readme", required_argument, NULL, OPTION_README },
+	{ "give-up", required_argument, NULL, OPTION_GIVE_UP },
 	{ "list", no_argument, NULL, 'l' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -88,6 +93,11 @@ static void parse_one(struct bench_options *options, int c, const char *value)
 		options->csv = true;
 	else if (c == OPTION_SVG)
 		options->svg = value;
+	else if (c == OPTION_README)
+		options->readme = value;
+	else if (c == OPTION_GIVE_UP)
+		bench_pair_give_up = (unsigned)
+			bench_option_number("--give-up", value, 1, 3600);
 	else if (c == 'l')
 		bench_print_list();
 	else if (c == 'h')
@@ -138,13 +148,9 @@ int bench_compare(int argc, char **argv)
 	struct bench_result result;
 
 	parse(&options, argc, argv);
-	bench_machine_start();
-	bench_rows_make(&result, &options);
-	if (!result.rows)
-		bench_usage_bad("--with, --only, --mode, --kind, --size",
-				"nothing is left to run");
-	bench_rows_run(&result);
-	bench_pairs_stop();
+	bench_sweep();
+	bench_rows_play(&result, &options,
+			"--with, --only, --mode, --kind, --size");
 	if (options.json)
 		bench_json(&result);
 	else if (options.csv)
@@ -153,6 +159,8 @@ int bench_compare(int argc, char **argv)
 		bench_blocks(&result);
 	if (options.svg)
 		bench_plots(&result, options.svg);
+	if (options.readme)
+		bench_readme(&result, options.readme);
 	bench_rows_free(&result);
 	return bench_finish();
 }

@@ -119,6 +119,7 @@ struct bench_shared {
 	struct bench_order order;
 	struct bench_word meet[BENCH_SIDES], probe[BENCH_SIDES], stop;
 	/* results */
+	bool late;		/* the parent's: it took far too long */
 	uint64_t probe_ticks[2];	/* one line's round trip */
 	uint64_t messages;	/* one way: received in the time below;
 				   round trip: made, warm-up included */

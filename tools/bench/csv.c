@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The result for spreadsheets: a line for each row and class. The columns are
- * in weir-bench(1); a new one comes last, none goes. A figure that is not there
- * is empty.
+ * The result for spreadsheets: a line for each row and class, then one for each
+ * goal, whose "test" is "goal". The columns are in weir-bench(1); a new one
+ * comes last, none goes. A figure that is not there is empty.
  */
 #include <math.h>
 
@@ -12,7 +12,9 @@ static const char head[] =
 "class,kind,test,mode,size,capacity,contestant,peer,slices,discarded,few,"
 "trips,p50_ns,p90_ns,p99_ns,p999_ns,p9999_ns,max_ns,burst_ns,"
 "messages_per_s,messages_per_s_min,messages_per_s_max,bytes_per_s,"
-"ratio_to_raw,slept,parked,robbed,date,cpu,kernel";
+"ratio_to_raw,slept,parked,robbed,date,cpu,kernel,"
+"goal,figure,wanted,bound,unit,wanted_is,bound_is,verdict,"
+"second_bound,second_bound_is";
 
 static void cell(double value)
 {
@@ -33,6 +35,13 @@ static void text(const char *s)
 			putchar(*s);
 	}
 	putchar('"');
+}
+
+static void machine(void)
+{
+	printf(",%s", bench_machine.date);
+	text(bench_machine.cpu);
+	text(bench_machine.kernel);
 }
 
 static void line(const struct bench_row *row, unsigned class)
@@ -65,15 +74,34 @@ static void line(const struct bench_row *row, unsigned class)
 	cell(f.ratio);
 	cell(f.slept);
 	cell(f.parked);
-	printf(",%u,%s", c->robbed, bench_machine.date);
-	text(bench_machine.cpu);
-	text(bench_machine.kernel);
-	putchar('\n');
+	printf(",%u", c->robbed);
+	machine();
+	printf(",,,,,,,,,,\n");
+}
+
+static void goal_line(const struct bench_goal *goal)
+{
+	printf("%s,,goal,,,,weir,,%u,,%d,,,,,,,,,,,,,,,,",
+	       bench_class_word(goal->class), goal->slices,
+	       goal->verdict == BENCH_UNKNOWN);
+	machine();
+	text(goal->what);
+	cell(goal->figure);
+	cell(goal->wanted);
+	cell(goal->bound);
+	printf(",%s", goal->unit);
+	text(goal->wanted_is);
+	text(goal->bound_is);
+	printf(",%s", bench_verdict(goal));
+	cell(goal->second);
+	text(goal->second_is);
+	printf("\n");
 }
 
 void bench_csv(const struct bench_result *result)
 {
-	unsigned i, class;
+	static struct bench_goal goal[BENCH_GOALS_MAX];
+	unsigned n = bench_goals(result, goal), i, class;
 
 	printf("%s\n", head);
 	for (i = 0; i < result->rows; i++) {
@@ -82,4 +110,6 @@ void bench_csv(const struct bench_result *result)
 				line(&result->row[i], class);
 		}
 	}
+	for (i = 0; i < n; i++)
+		goal_line(&goal[i]);
 }

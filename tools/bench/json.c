@@ -93,11 +93,11 @@ static void classes(struct bench_result *result)
 		printf("}");
 	}
 	printf("},\n  \"discarded\": {\"slices\": %u, \"class_changed\": %u, "
-	       "\"outside\": %u, \"warm_up\": %u},\n  \"slices_robbed\": %u, "
-	       "\"slices_robbed_dropped\": %u",
-	       result->changed + result->outside, result->changed,
-	       result->outside, result->warmed, result->robbed,
-	       result->dropped);
+	       "\"outside\": %u, \"late\": %u, \"warm_up\": %u},\n"
+	       "  \"slices_robbed\": %u, \"slices_robbed_dropped\": %u",
+	       result->changed + result->outside + result->late,
+	       result->changed, result->outside, result->late, result->warmed,
+	       result->robbed, result->dropped);
 }
 
 static void contestants(const struct bench_result *result)
@@ -119,8 +119,9 @@ static void contestants(const struct bench_result *result)
 		bench_json_text(bench_pair_note(row[i].pair));
 		printf(", \"kind\": ");
 		bench_json_text(bench_kind_name(row[i].kind));
-		printf(", \"peer\": %s}",
-		       row[i].who->peer ? "true" : "false");
+		printf(", \"peer\": %s, \"left_out\": %s}",
+		       row[i].who->peer ? "true" : "false",
+		       bench_pair_stopped(row[i].pair) ? "true" : "false");
 	}
 	printf("]");
 }
@@ -190,28 +191,42 @@ static void one_row(const struct bench_row *row)
 	printf("}");
 }
 
+static void one_goal(const struct bench_goal *goal)
+{
+	printf("\n    {\"goal\": ");
+	bench_json_text(goal->what);
+	printf(", \"class\": ");
+	bench_json_text(bench_class_word(goal->class));
+	printf(", \"unit\": ");
+	bench_json_text(goal->unit);
+	bench_json_number("figure", goal->figure);
+	bench_json_number("wanted", goal->wanted);
+	printf(", \"wanted_is\": ");
+	bench_json_text(goal->wanted_is);
+	printf(", \"at_most\": %s", goal->at_most ? "true" : "false");
+	bench_json_number("bound", goal->bound);
+	printf(", \"bound_is\": ");
+	bench_json_text(goal->bound_is);
+	bench_json_number("of_bound", bench_of_bound(goal));
+	bench_json_number("second_bound", goal->second);
+	printf(", \"second_bound_is\": ");
+	bench_json_text(goal->second_is);
+	printf(", \"slices\": %u, \"verdict\": ", goal->slices);
+	bench_json_text(bench_verdict(goal));
+	printf(", \"met\": %s}", goal->verdict == BENCH_UNKNOWN ? "null" :
+	       goal->verdict == BENCH_MET ? "true" : "false");
+}
+
 static void goals(const struct bench_result *result)
 {
-	static const char *const verdict[] = { "null", "false", "true" };
 	static struct bench_goal goal[BENCH_GOALS_MAX];
 	unsigned n = bench_goals(result, goal), i;
 
 	printf(",\n  \"goals\": [");
 	for (i = 0; i < n; i++) {
-		printf("%s\n    {\"goal\": ", i ? "," : "");
-		bench_json_text(goal[i].what);
-		printf(", \"class\": ");
-		bench_json_text(bench_class_word(goal[i].class));
-		printf(", \"unit\": ");
-		bench_json_text(goal[i].unit);
-		bench_json_number("figure", goal[i].figure);
-		bench_json_number("bound", goal[i].bound);
-		printf(", \"bound_is\": ");
-		bench_json_text(goal[i].bound_is);
-		printf(", \"at_most\": %s, \"met\": %s, \"few\": %s}",
-		       goal[i].at_most ? "true" : "false",
-		       verdict[goal[i].verdict],
-		       goal[i].few ? "true" : "false");
+		if (i)
+			putchar(',');
+		one_goal(&goal[i]);
 	}
 	printf("]");
 }

@@ -95,34 +95,6 @@ static int (*volatile call_write)(struct weir_tx *tx, const void *data,
 static ssize_t (*volatile call_read)(struct weir_rx *rx, void *data,
 				     size_t size) = weir_rx_try_read;
 
-BENCH_INLINE void send_inline(struct bench_run *run, const void *data,
-			      size_t size)
-{
-	struct weir_tx *tx = rings_tx(run);
-	unsigned looks = 0;
-	int rc;
-
-	while (WEIR_UNLIKELY((rc = weir_tx_try_write(tx, data, size)))) {
-		if (rc != -EAGAIN)
-			rings_failed(run, "weir_tx_try_write", rc);
-		bench_relax(&looks);
-	}
-}
-
-BENCH_INLINE void recv_inline(struct bench_run *run, void *data, size_t size)
-{
-	struct weir_rx *rx = rings_rx(run);
-	unsigned looks = 0;
-	ssize_t n;
-
-	while (WEIR_UNLIKELY((n = weir_rx_try_read(rx, data, size)) !=
-			     (ssize_t)size)) {
-		if (n != -EAGAIN)
-			rings_failed(run, "weir_rx_try_read", n);
-		bench_relax(&looks);
-	}
-}
-
 BENCH_INLINE void send_call(struct bench_run *run, const void *data,
 			    size_t size)
 {
@@ -151,8 +123,8 @@ BENCH_INLINE void recv_call(struct bench_run *run, void *data, size_t size)
 	}
 }
 
-BENCH_TRIPS(inlined, send_inline, recv_inline)
-BENCH_FLOW(inlined, send_inline, recv_inline)
+BENCH_TRIPS(inlined, rings_send, rings_recv)
+BENCH_FLOW(inlined, rings_send, rings_recv)
 BENCH_TRIPS(called, send_call, recv_call)
 BENCH_FLOW(called, send_call, recv_call)
 

@@ -336,6 +336,33 @@ BENCH_INLINE void bench_recv_size(struct bench_run *run, bench_send_one *send,
 		BENCH_BY_SIZE(bench_recv_size, run, send, recv);	\
 	}
 
+/* Of calls whose flags say whether they wait: both modes of both. */
+#define BENCH_BY_FLAGS(send, recv, busy_flags, blocking_flags)		\
+	BENCH_INLINE void busy_send_one(struct bench_run *run,		\
+					const void *data, size_t size)	\
+	{								\
+		send(run, data, size, busy_flags);			\
+	}								\
+	BENCH_INLINE void busy_recv_one(struct bench_run *run,		\
+					void *data, size_t size)	\
+	{								\
+		recv(run, data, size, busy_flags);			\
+	}								\
+	BENCH_INLINE void blocking_send_one(struct bench_run *run,	\
+					    const void *data, size_t size) \
+	{								\
+		send(run, data, size, blocking_flags);			\
+	}								\
+	BENCH_INLINE void blocking_recv_one(struct bench_run *run,	\
+					    void *data, size_t size)	\
+	{								\
+		recv(run, data, size, blocking_flags);			\
+	}								\
+	BENCH_TRIPS(busy, busy_send_one, busy_recv_one)			\
+	BENCH_FLOW(busy, busy_send_one, busy_recv_one)			\
+	BENCH_TRIPS(blocking, blocking_send_one, blocking_recv_one)	\
+	BENCH_FLOW(blocking, blocking_send_one, blocking_recv_one)
+
 /* They, in a struct bench_plays; see contestant.h for C++. */
 #ifdef __cplusplus
 #define BENCH_PLAY_AT(test)

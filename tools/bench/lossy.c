@@ -4,7 +4,13 @@
  * used), loses one (throughput) or sends one twice (batches). Runs only if it
  * is asked for, and must end the program with status 1: it shows that what the
  * others carried was looked at.
+ *
+ * Another one is stuck: an answer of it takes three seconds once a slice, and
+ * a stream of its messages stops. It shows that a slice that is late does not
+ * count, and that one without an end takes only its contestant out.
  */
+#include <time.h>
+
 #include "rings.h"
 
 #define SPOIL 10
@@ -18,38 +24,12 @@ static bool spoilt(const void *data)
 	return !(number & BENCH_LAST) && number % SPOIL == SPOIL - 1;
 }
 
-static void send_whole(struct bench_run *run, const void *data, size_t size)
-{
-	struct weir_tx *tx = rings_tx(run);
-	unsigned looks = 0;
-	int rc;
-
-	while ((rc = weir_tx_try_write(tx, data, size))) {
-		if (rc != -EAGAIN)
-			rings_failed(run, "weir_tx_try_write", rc);
-		bench_relax(&looks);
-	}
-}
-
-static void recv_whole(struct bench_run *run, void *data, size_t size)
-{
-	struct weir_rx *rx = rings_rx(run);
-	unsigned looks = 0;
-	ssize_t n;
-
-	while ((n = weir_rx_try_read(rx, data, size)) != (ssize_t)size) {
-		if (n != -EAGAIN)
-			rings_failed(run, "weir_rx_try_read", n);
-		bench_relax(&looks);
-	}
-}
-
 /* As if the end had not been written yet. */
 static void send_torn(struct bench_run *run, const void *data, size_t size)
 {
 	if (spoilt(data))
 		run->out[size - 1] ^= 1;
-	send_whole(run, data, size);
+	rings_send(run, data, size);
 }
 
 /* In the middle: neither end shows it. */
@@ -57,13 +37,13 @@ static void send_damaged(struct bench_run *run, const void *data, size_t size)
 {
 	if (spoilt(data))
 		run->out[size / 2] ^= 1;
-	send_whole(run, data, size);
+	rings_send(run, data, size);
 }
 
 static void send_lost(struct bench_run *run, const void *data, size_t size)
 {
 	if (!spoilt(data))
-		send_whole(run, data, size);
+		rings_send(run, data, size);
 }
 
 static void send_twice(struct bench_run *run, const void *data, size_t size,
@@ -74,8 +54,8 @@ static void send_twice(struct bench_run *run, const void *data, size_t size,
 
 	for (i = 0; i < n; i++, at += size) {
 		if (spoilt(at))
-			send_whole(run, at, size);
-		send_whole(run, at, size);
+			rings_send(run, at, size);
+		rings_send(run, at, size);
 	}
 }
 
@@ -83,14 +63,44 @@ static unsigned recv_many(struct bench_run *run, void *data, size_t size,
 			  unsigned n)
 {
 	(void)n;
-	recv_whole(run, data, size);
+	rings_recv(run, data, size);
 	return 1;
 }
 
-BENCH_TRIPS(lossy, send_torn, recv_whole)
-BENCH_FLOW(lossy, send_lost, recv_whole)
+static void nap(time_t seconds)
+{
+	const struct timespec t = { seconds, 0 };
+
+	nanosleep(&t, NULL);
+}
+
+/* At the end of a slice: the answer comes late. */
+static void send_late(struct bench_run *run, const void *data, size_t size)
+{
+	uint64_t number;
+
+	memcpy(&number, data, sizeof(number));
+	if (run->side == BENCH_B && (number & BENCH_LAST))
+		nap(3);
+	rings_send(run, data, size);
+}
+
+/* The receiver does not take the first message. */
+static void recv_never(struct bench_run *run, void *data, size_t size)
+{
+	(void)run;
+	(void)data;
+	(void)size;
+	for (;;)
+		nap(1000);
+}
+
+BENCH_TRIPS(lossy, send_torn, rings_recv)
+BENCH_FLOW(lossy, send_lost, rings_recv)
 BENCH_BATCHES(lossy, send_twice, recv_many)
-BENCH_WORK_BY_COPY(lossy, send_damaged, recv_whole)
+BENCH_WORK_BY_COPY(lossy, send_damaged, rings_recv)
+BENCH_TRIPS(stuck, send_late, rings_recv)
+BENCH_FLOW(stuck, rings_send, recv_never)
 
 const struct bench_contestant bench_lossy = {
 	.name = "lossy",
@@ -103,6 +113,21 @@ const struct bench_contestant bench_lossy = {
 				  BENCH_FLOW_OF(lossy),
 				  BENCH_BATCHES_OF(lossy),
 				  BENCH_WORK_OF(lossy) }},
+	},
+	.setup = rings_setup,
+	.join = rings_join,
+	.leave = rings_leave,
+};
+
+const struct bench_contestant bench_stuck = {
+	.name = "stuck",
+	.what = "weir, spoilt: slices that are late or do not end",
+	.plain = true,
+	.optional = true,
+	.kinds = BENCH_IN_PROCESSES | BENCH_IN_THREADS,
+	.plays = {
+		[BENCH_BUSY] = {{ BENCH_TRIPS_OF(stuck),
+				  BENCH_FLOW_OF(stuck) }},
 	},
 	.setup = rings_setup,
 	.join = rings_join,

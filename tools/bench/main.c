@@ -90,7 +90,7 @@ int bench_finish(void)
 			strerror(errno));
 		return 1;
 	}
-	return 0;
+	return bench_pairs_all_ended() ? 0 : 1;
 }
 
 const char *bench_command_line(void)

@@ -58,7 +58,9 @@ const char *bench_class_word(unsigned class)
 
 void bench_size_name(size_t size, char *text, size_t room)
 {
-	if (size >= 1024 && size % 1024 == 0)
+	if (size >= 1024 * 1024 && size % (1024 * 1024) == 0)
+		snprintf(text, room, "%zu MiB", size / (1024 * 1024));
+	else if (size >= 1024 && size % 1024 == 0)
 		snprintf(text, room, "%zu KiB", size / 1024);
 	else
 		snprintf(text, room, "%zu B", size);

@@ -6,9 +6,11 @@
  * stays as it is in a program that runs for long, and a slice costs two wakes.
  *
  * No way to hang: a process that ends closes its pipe, which the parent sees
- * at once and ends the rest; a slice that takes too long ends the same way;
- * and when the parent is gone, a sleeping process reads the end of its pipe, a
- * busy one is killed by the system or by its alarm.
+ * at once and ends the rest. A slice that took too long does not count: on a
+ * machine whose CPUs others hold that says nothing of the contestant. One that
+ * does not end at all ends its two sides, and the others go on. When the parent
+ * is gone, a sleeping process reads the end of its pipe, a busy one is killed
+ * by the system or by its alarm.
  */
 #include <errno.h>
 #include <poll.h>
@@ -25,8 +27,16 @@
 
 #define PAIRS_MAX 1024
 
+/* Seconds that a slice may take beyond its length. Arbitrary, far above what
+   one takes that others disturb for a while. */
+#define LATE 2.0
+
 static struct bench_pair *pairs[PAIRS_MAX];
 static unsigned pairs_n;
+static bool some_stopped;
+
+/* Arbitrary, far above any that ended. */
+unsigned bench_pair_give_up = 60;
 
 static void *live_b(void *pair)
 {
@@ -243,62 +253,6 @@ __attribute__((noreturn)) static void side_ended(struct bench_pair *pair,
 		   WEXITSTATUS(status));
 }
 
-static void wait_done(struct bench_pair *pair)
-{
-	const struct bench_order *order = &pair->memory->shared.order;
-	struct pollfd fd[BENCH_SIDES];
-	int side, waiting = BENCH_SIDES, n;
-	char c;
-
-	for (side = 0; side < BENCH_SIDES; side++) {
-		fd[side].fd = pair->side[side].done;
-		fd[side].events = POLLIN;
-	}
-	while (waiting) {
-		n = poll(fd, BENCH_SIDES, PAIR_GIVE_UP * 1000);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			bench_fail("poll: %s", strerror(errno));
-		if (n == 0)
-			bench_fail("%s, %s, %s, %zu bytes: the slice did not "
-				   "end within %d s", pair->who->name,
-				   bench_test_name(order->test),
-				   bench_mode_name(order->mode), order->size,
-				   PAIR_GIVE_UP);
-		for (side = 0; side < BENCH_SIDES; side++) {
-			if (fd[side].fd < 0 || !fd[side].revents)
-				continue;
-			if (read(fd[side].fd, &c, 1) != 1)
-				side_ended(pair, side);
-			fd[side].fd = -1;
-			waiting--;
-		}
-	}
-}
-
-struct bench_shared *bench_pair_play(struct bench_pair *pair,
-				     const struct bench_order *order)
-{
-	struct bench_shared *shared = &pair->memory->shared;
-	int side;
-
-	shared->order = *order;
-	shared->probe_ticks[0] = shared->probe_ticks[1] = 0;
-	memset(shared->sleep, 0, sizeof(shared->sleep));
-	shared->messages = shared->ticks = 0;
-	memset(&shared->bursts, 0, sizeof(shared->bursts));
-	memset(&shared->trips, 0, sizeof(shared->trips));
-	weir_store_relaxed32(&shared->stop.word, 0);
-	/* The pipe orders all this before the pair's reading. */
-	for (side = 0; side < BENCH_SIDES; side++) {
-		if (write(pair->side[side].go, "", 1) != 1)
-			side_ended(pair, side);
-	}
-	wait_done(pair);
-	return shared;
-}
-
 static void stop_side(struct bench_pair *pair, int side)
 {
 	pid_t pid = pair->side[side].pid;
@@ -310,13 +264,115 @@ static void stop_side(struct bench_pair *pair, int side)
 	pair->side[side].pid = 0;
 }
 
+static void stop_pair(struct bench_pair *pair)
+{
+	int side;
+
+	for (side = 0; side < BENCH_SIDES; side++)
+		stop_side(pair, side);
+}
+
+/* Its slice has no end; the pair does not play any more. */
+static void give_up(struct bench_pair *pair)
+{
+	const struct bench_order *order = &pair->memory->shared.order;
+
+	stop_pair(pair);
+	pair->stopped = some_stopped = true;
+	fprintf(stderr, "weir-bench: %s in %s is left out from now on: %s, %s, "
+		"%zu bytes: the slice did not end within %u s\n",
+		pair->who->name, bench_kind_name((unsigned)pair->ask.kind),
+		bench_test_name(order->test), bench_mode_name(order->mode),
+		order->size, bench_pair_give_up);
+}
+
+/* False: it did not end. */
+static bool wait_done(struct bench_pair *pair)
+{
+	struct pollfd fd[BENCH_SIDES];
+	int side, waiting = BENCH_SIDES, n;
+	char c;
+
+	for (side = 0; side < BENCH_SIDES; side++) {
+		fd[side].fd = pair->side[side].done;
+		fd[side].events = POLLIN;
+	}
+	while (waiting) {
+		n = poll(fd, BENCH_SIDES, (int)bench_pair_give_up * 1000);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			bench_fail("poll: %s", strerror(errno));
+		if (n == 0)
+			return false;
+		for (side = 0; side < BENCH_SIDES; side++) {
+			if (fd[side].fd < 0 || !fd[side].revents)
+				continue;
+			if (read(fd[side].fd, &c, 1) != 1)
+				side_ended(pair, side);
+			fd[side].fd = -1;
+			waiting--;
+		}
+	}
+	return true;
+}
+
+static void begin_slice(struct bench_pair *pair,
+			const struct bench_order *order)
+{
+	struct bench_shared *shared = &pair->memory->shared;
+	int side;
+
+	shared->order = *order;
+	shared->late = false;
+	shared->probe_ticks[0] = shared->probe_ticks[1] = 0;
+	memset(shared->sleep, 0, sizeof(shared->sleep));
+	shared->messages = shared->ticks = 0;
+	memset(&shared->bursts, 0, sizeof(shared->bursts));
+	memset(&shared->trips, 0, sizeof(shared->trips));
+	weir_store_relaxed32(&shared->stop.word, 0);
+	/* The pipe orders all this before the pair's reading. */
+	for (side = 0; side < BENCH_SIDES; side++) {
+		if (write(pair->side[side].go, "", 1) != 1)
+			side_ended(pair, side);
+	}
+}
+
+struct bench_shared *bench_pair_play(struct bench_pair *pair,
+				     const struct bench_order *order)
+{
+	struct bench_shared *shared = &pair->memory->shared;
+	double length = bench_ns((double)(order->warm + order->length));
+	uint64_t start = bench_clock_system();
+
+	if (pair->stopped)
+		bench_fail("%s: a slice did not end", pair->who->name);
+	begin_slice(pair, order);
+	if (!wait_done(pair)) {
+		give_up(pair);
+		shared->late = true;
+	}
+	/* whose length is not in the order, that one has its own */
+	if (order->length && (double)(bench_clock_system() - start) >
+			     length + LATE * 1e9)
+		shared->late = true;
+	return shared;
+}
+
+bool bench_pair_stopped(const struct bench_pair *pair)
+{
+	return pair->stopped;
+}
+
+bool bench_pairs_all_ended(void)
+{
+	return !some_stopped;
+}
+
 void bench_pairs_stop(void)
 {
 	unsigned i;
-	int side;
 
-	for (i = 0; i < pairs_n; i++) {
-		for (side = 0; side < BENCH_SIDES; side++)
-			stop_side(pairs[i], side);
-	}
+	for (i = 0; i < pairs_n; i++)
+		stop_pair(pairs[i]);
 }

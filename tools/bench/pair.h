@@ -7,13 +7,10 @@
 
 #include "bench.h"
 
-/* Seconds until a slice is given up. Arbitrary, far above any that ended. */
-#define PAIR_GIVE_UP 15
-
 /* Of the parent and the pair. */
 struct pair_memory {
 	struct bench_shared shared;
-	char note[80];
+	char note[240];
 };
 
 struct bench_pair {
@@ -21,6 +18,7 @@ struct bench_pair {
 	struct bench_ask ask;
 	struct pair_memory *memory;
 	void *state;
+	bool stopped;		/* a slice did not end */
 	struct {
 		pid_t pid;	/* 0: it is a thread of the other one's */
 		int go, done;	/* the parent's ends */

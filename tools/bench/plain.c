@@ -107,13 +107,7 @@ int bench_plain(int argc, char **argv)
 	struct bench_result result;
 
 	parse(&options, argc, argv);
-	bench_machine_start();
-	bench_rows_make(&result, &options);
-	if (!result.rows)
-		bench_usage_bad("--with, --only, --mode",
-				"nothing is left to run");
-	bench_rows_run(&result);
-	bench_pairs_stop();
+	bench_rows_play(&result, &options, "--with, --only, --mode");
 	if (options.json)
 		bench_json(&result);
 	else

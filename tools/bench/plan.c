@@ -5,8 +5,9 @@
  */
 #include "bench.h"
 
-/* With "compare", if no --capacity is given: bytes of buffer each way. */
-#define CAPACITY (UINT64_C(1) << 20)
+/* With "compare", if no --capacity is given: bytes of buffer each way. That of
+   a ring of default options; large messages would leave it but a few. */
+#define CAPACITY (UINT64_C(2) << 20)
 #define CAPACITY_LARGE (UINT64_C(4) << 20)
 #define LARGE 16384
 

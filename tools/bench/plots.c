@@ -93,16 +93,23 @@ static struct chart_series *series_of(struct chart *chart,
 	s->name = name;
 	s->pen = pen_of(row->who);
 	s->bold = row->who == &bench_weir;
-	for (i = 0; i < CHART_POINTS; i++)
+	for (i = 0; i < CHART_POINTS; i++) {
 		s->y[i] = NAN;
+		s->few[i] = false;
+	}
 	return s;
 }
 
+/* Of the raw rows of a round trip the first one: no copy past the caches is
+   the limit of a short one. */
 static bool drawn(const struct bench_row *row, unsigned test)
 {
-	return row->kind == BENCH_PROCESSES && row->mode == BENCH_BUSY &&
-	       row->test == test && (row->who->raw || row->who->peer ||
-				     row->who == &bench_weir);
+	if (row->kind != BENCH_PROCESSES || row->mode != BENCH_BUSY ||
+	    row->test != test)
+		return false;
+	if (row->who->raw)
+		return test != BENCH_RTT || row->raw == row;
+	return row->who->peer || row->who == &bench_weir;
 }
 
 static void weir_first(struct chart *chart)
@@ -183,6 +190,7 @@ static void draw_throughput(struct page *page, struct chart *chart,
 {
 	const struct bench_row *row = page->result->row;
 	size_t size[BENCH_SIZES_MAX];
+	struct chart_series *s;
 	char title[96];
 	unsigned i, j;
 
@@ -198,8 +206,9 @@ static void draw_throughput(struct page *page, struct chart *chart,
 			continue;
 		for (j = 0; size[j] != row->size; j++)
 			;
-		series_of(chart, row)->y[j] =
-			bench_row_figures(row, class).rate;
+		s = series_of(chart, row);
+		s->y[j] = bench_row_figures(row, class).rate;
+		s->few[j] = row->class[class].slices < BENCH_FEW;
 	}
 	weir_first(chart);
 	chart_draw(&page->svg, chart);
@@ -229,7 +238,7 @@ static void draw_latency(struct page *page, struct chart *chart,
 	char title[96], what[48], name[24];
 	struct chart_series *s;
 	struct bench_figures f;
-	unsigned i;
+	unsigned i, j;
 
 	bench_size_name(size, name, sizeof(name));
 	snprintf(what, sizeof(what), "Round trip of %s", name);
@@ -255,6 +264,8 @@ static void draw_latency(struct page *page, struct chart *chart,
 		s->y[2] = f.p99;
 		s->y[3] = f.p999;
 		s->y[4] = f.p9999;
+		for (j = 0; j < chart->points; j++)
+			s->few[j] = row->class[class].slices < BENCH_FEW;
 	}
 	trim(chart);
 	weir_first(chart);
@@ -306,7 +317,10 @@ static void draw_caption(struct page *page, double y)
 	const struct bench_machine *m = &bench_machine;
 	const struct svg_pen text = { CHART_SOFT, 11, NULL };
 	const struct svg_pen line = { CHART_GRID, 1, NULL };
+	char command[512], buffers[128];
 
+	bench_caption_command(command, sizeof(command));
+	bench_caption_buffers(r->options, buffers, sizeof(buffers));
 	svg_line(&page->svg, MARGIN, y - 18, MARGIN + page->classes *
 		 page->column, y - 18, &line);
 	svg_text(&page->svg, MARGIN, y, SVG_START, false, &text,
@@ -318,13 +332,14 @@ static void draw_caption(struct page *page, double y)
 		 "Near: a cache line goes there and back in less than %.0f ns, "
 		 "before and after the slice.",
 		 r->options->slice_ms, r->seconds, r->slices[BENCH_NEAR],
-		 r->slices[BENCH_FAR], r->changed + r->outside,
+		 r->slices[BENCH_FAR], r->changed + r->outside + r->late,
 		 r->options->far_ns);
 	svg_text(&page->svg, MARGIN, y + 32, SVG_START, false, &text,
-		 "Medians of slices, percentiles of all trips. Equal buffers "
-		 "each way; every payload copied in and out and checked.");
+		 "Medians of slices, percentiles of all trips; hollow: fewer "
+		 "than %u slices. Equal %s; every payload checked.", BENCH_FEW,
+		 buffers);
 	svg_text(&page->svg, MARGIN, y + 48, SVG_START, false, &text, "%s",
-		 bench_command_line());
+		 command);
 }
 
 void bench_plots(struct bench_result *result, const char *path)
@@ -337,9 +352,6 @@ void bench_plots(struct bench_result *result, const char *path)
 		if (bench_class_shown(result, i))
 			page.class[page.classes++] = i;
 	}
-	if (!page.classes)
-		page.class[page.classes++] =
-			result->slices[BENCH_FAR] > result->slices[BENCH_NEAR];
 	page.column = page.classes > 1 ? COLUMN : COLUMN_ALONE;
 	page.bars = bars_height(result);
 	width = 2 * MARGIN + page.classes * page.column;

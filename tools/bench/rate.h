@@ -10,6 +10,8 @@
  *     rate_ways.c      the ways of waiting, each a contestant
  *     rate_schedule.c  when messages are due
  *     rate_play.c      a slice: the sender on its schedule, the receiver
+ *     rate_linux.c, rate_posix.c    waits that are the system's
+ *     rate_uring.c, rate_nouring.c  the wait in an io_uring of liburing's
  *     rate_slice.c     one slice of a pair, and its class
  *     rate_figures.c   what the rows come to
  *     rate_verdict.c   the adaptive spin beside the fixed ones
@@ -35,18 +37,28 @@ struct rate_options {
 void rate_options_parse(struct rate_options *options, int argc, char **argv,
 			const char *usage, const char *letters);
 
-enum rate_kind { RATE_WEIR, RATE_SOCKET, RATE_PIPE, RATE_EVENTFD };
+enum rate_kind {
+	RATE_WEIR,		/* waits in weir_rx_read() */
+	RATE_HANDLE,		/* for its handle, which it arms */
+	RATE_URING,		/* in an io_uring */
+	RATE_SOCKET, RATE_PIPE, RATE_EVENTFD
+};
 #define RATE_ADAPTIVE (-1)	/* bound_us: there is none */
 
 struct rate_way {
 	const char *name, *what;
 	enum rate_kind kind;
-	int32_t spin_us;	/* RATE_WEIR, as the ring's option */
+	int32_t spin_us;	/* of a ring, as the ring's option */
 	int32_t bound_us;	/* the fixed bound that this is, of weir's */
 };
 
 extern const struct rate_way rate_ways[];
 extern const unsigned rate_ways_n;
+
+static inline bool rate_has_ring(const struct rate_way *way)
+{
+	return way->kind <= RATE_URING;
+}
 
 /* rate_schedule.c: a multiple of the messages in a burst */
 #define RATE_GAPS 1000u
@@ -82,6 +94,7 @@ struct rate_state {
 	struct weir_tx *tx;	/* in A */
 	struct weir_rx *rx;	/* in B */
 	int fd[2];		/* A writes to the first, B reads the second */
+	int loop;	/* RATE_HANDLE: in B, what waits for it */
 };
 
 /* rate_ways.c */
@@ -96,6 +109,15 @@ void rate_schedule(struct rate_shared *shared, unsigned pattern,
 
 /* rate_linux.c or rate_posix.c: one that counts down by ones, or -1 */
 int rate_eventfd(void);
+/* The same files: what waits for a handle, or -errno; and 0 or -errno. */
+int rate_loop_open(weir_handle handle);
+int rate_loop_wait(int loop);
+
+/* rate_uring.c or rate_nouring.c: 0 or -errno; of the consumer's process. */
+bool rate_uring_exists(void);
+int rate_uring_open(void);
+int rate_uring_wait(struct weir_rx *rx);
+void rate_uring_close(void);
 
 /* rate_play.c */
 void rate_play_send(struct bench_run *run);
@@ -145,6 +167,8 @@ struct rate_figures {
 	double sleeps, parks, rings;	/* a message */
 	double reached;			/* messages a second */
 };
+uint64_t rate_messages(const struct rate_result *result);	/* all */
+uint64_t rate_received(const struct rate_result *result);
 struct rate_figures rate_row_figures(const struct rate_row *row,
 				     unsigned class);
 

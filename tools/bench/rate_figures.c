@@ -31,3 +31,31 @@ struct rate_figures rate_row_figures(const struct rate_row *row,
 		.reached = median(&c->reached),
 	};
 }
+
+uint64_t rate_messages(const struct rate_result *result)
+{
+	uint64_t n = 0;
+	unsigned i, class;
+
+	for (i = 0; i < result->rows; i++) {
+		for (class = 0; class < BENCH_CLASSES; class++)
+			n += result->row[i].class[class].messages;
+	}
+	return n;
+}
+
+/* Those whose delay was taken. */
+uint64_t rate_received(const struct rate_result *result)
+{
+	const struct rate_class *c;
+	uint64_t n = 0;
+	unsigned i, class;
+
+	for (i = 0; i < result->rows; i++) {
+		for (class = 0; class < BENCH_CLASSES; class++) {
+			c = &result->row[i].class[class];
+			n += c->delay ? c->delay->trips : 0;
+		}
+	}
+	return n;
+}

@@ -16,9 +16,11 @@ static void one_class(const struct rate_row *row, unsigned class)
 	const struct rate_class *c = &row->class[class];
 	struct rate_figures f = rate_row_figures(row, class);
 
-	printf("\"%s\": {\"slices\": %u, \"robbed\": %u, \"messages\": %llu",
+	printf("\"%s\": {\"slices\": %u, \"robbed\": %u, \"messages\": %llu"
+	       ", \"received\": %llu",
 	       bench_class_word(class), c->slices, c->robbed,
-	       (unsigned long long)c->messages);
+	       (unsigned long long)c->messages,
+	       (unsigned long long)(c->delay ? c->delay->trips : 0));
 	bench_json_number("p50_ns", f.p50);
 	bench_json_number("p90_ns", f.p90);
 	bench_json_number("p99_ns", f.p99);
@@ -28,8 +30,8 @@ static void one_class(const struct rate_row *row, unsigned class)
 	bench_json_number("cpu_sender_ns", f.cpu_a);
 	bench_json_number("cpu_receiver_ns", f.cpu_b);
 	bench_json_number("sleeps", f.sleeps);
-	bench_json_number("parks", row->way->kind == RATE_WEIR ? f.parks : NAN);
-	bench_json_number("wakes", row->way->kind == RATE_WEIR ? f.rings : NAN);
+	bench_json_number("parks", rate_has_ring(row->way) ? f.parks : NAN);
+	bench_json_number("wakes", rate_has_ring(row->way) ? f.rings : NAN);
 	bench_json_number("messages_per_s", f.reached);
 	printf("}");
 }

@@ -101,6 +101,28 @@ BENCH_INLINE void recv_weir(struct bench_run *run, struct rate_state *s,
 		failed(run, "weir_rx_read", n);
 }
 
+/* In a loop of the program's own: reads what there is, else waits there. */
+BENCH_INLINE void recv_loop(struct bench_run *run, struct rate_state *s,
+			    struct rate_message *m)
+{
+	ssize_t n;
+	int rc;
+
+	while ((n = weir_rx_try_read(s->rx, m, sizeof(*m))) == -EAGAIN) {
+		if (s->way->kind == RATE_URING) {
+			rc = rate_uring_wait(s->rx);
+		} else {
+			rc = weir_rx_arm(s->rx);
+			if (!rc)
+				rc = rate_loop_wait(s->loop);
+		}
+		if (WEIR_UNLIKELY(rc < 0))
+			failed(run, "the wait", rc);
+	}
+	if (WEIR_UNLIKELY(n != (ssize_t)sizeof(*m)))
+		failed(run, "weir_rx_try_read", n);
+}
+
 /* Of a socket and a pipe alike. */
 BENCH_INLINE void send_bytes(struct bench_run *run, struct rate_state *s,
 			     const struct rate_message *m)
@@ -153,7 +175,7 @@ BENCH_INLINE void recv_eventfd(struct bench_run *run, struct rate_state *s,
 BENCH_INLINE void send_one(struct bench_run *run, struct rate_state *s,
 			   const struct rate_message *m)
 {
-	if (s->way->kind == RATE_WEIR)
+	if (rate_has_ring(s->way))
 		send_weir(run, s, m);
 	else if (s->way->kind == RATE_EVENTFD)
 		send_eventfd(run, s, m);
@@ -166,6 +188,8 @@ BENCH_INLINE void recv_one(struct bench_run *run, struct rate_state *s,
 {
 	if (s->way->kind == RATE_WEIR)
 		recv_weir(run, s, m);
+	else if (rate_has_ring(s->way))
+		recv_loop(run, s, m);
 	else if (s->way->kind == RATE_EVENTFD)
 		recv_eventfd(run, s, m);
 	else

@@ -25,6 +25,8 @@ int rate_class_of(const struct bench_shared *shared, double far_ns)
 {
 	int before = class_of(shared->probe_ticks[0], far_ns);
 
+	if (shared->late)
+		return -1;
 	return before == class_of(shared->probe_ticks[1], far_ns) ? before :
 								    -1;
 }

@@ -41,16 +41,21 @@ static void print_row(const struct rate_row *row, unsigned class)
 		printf(" -\n");
 		return;
 	}
-	printf(" %9.2f %9.2f %9.2f %9.2f %9.2f %8.2f %7.2f %7.3f %9.0f %5u\n",
+	printf(" %9.2f %9.2f %9.2f %9.2f %9.2f %8.2f %7.2f %7.3f",
 	       f.p50 / 1e3, f.p90 / 1e3, f.p99 / 1e3, f.p999 / 1e3,
-	       f.cpu / 1e3, f.cpu_b / 1e3, f.cpu_a / 1e3, f.sleeps,
-	       f.reached, row->class[class].slices);
+	       f.cpu / 1e3, f.cpu_b / 1e3, f.cpu_a / 1e3, f.sleeps);
+	if (rate_has_ring(row->way))
+		printf(" %7.3f", f.rings);
+	else
+		printf(" %7s", "-");
+	printf(" %9.0f %5u\n", f.reached, row->class[class].slices);
 }
 
 static void print_verdict(const struct rate_verdict *v)
 {
 	if (!v->judged) {
-		printf("  verdict: none, too few slices\n");
+		printf("  verdict: not measured: none beside it, or fewer than "
+		       "%d slices\n", BENCH_FEW);
 		return;
 	}
 	printf("  verdict: adaptive %s", v->holds ? "holds" : "FAILS");
@@ -73,9 +78,10 @@ void rate_table_rows(const struct rate_result *result, unsigned class)
 	printf("\n%s: us after a message was due; us of CPU time a message\n",
 	       bench_class_name(class));
 	for (first = 0; first < result->rows; first += result->ways) {
-		printf("\n  %-9s %9s %9s %9s %9s %9s %8s %7s %7s %9s %5s\n",
+		printf("\n  %-9s %9s %9s %9s %9s %9s %8s %7s %7s %7s %9s "
+		       "%5s\n",
 		       "", "p50", "p90", "p99", "p99.9", "CPU", "receiver",
-		       "sender", "sleeps", "msg/s", "slices");
+		       "sender", "sleeps", "wakes", "msg/s", "slices");
 		printf("  %.0f messages a second\n",
 		       result->row[first].rate);
 		for (i = 0; i < result->ways; i++)

@@ -4,6 +4,9 @@
  * with CPU time, so no single figure can say which is better; but a fixed bound
  * that is better in both shows a mistake. And at either end the answer is
  * known: at 1 k/s a spin never pays, at 1 M/s it always does.
+ *
+ * Where one of those that took part has too few slices nothing is judged: a
+ * single bound left out could be the better one.
  */
 #include <math.h>
 
@@ -16,7 +19,7 @@
 
 static bool enough(const struct rate_row *row, unsigned class)
 {
-	return row && row->class[class].slices >= 3;
+	return row && row->class[class].slices >= BENCH_FEW;
 }
 
 static const struct rate_row *row_of(const struct rate_result *result,
@@ -47,8 +50,6 @@ static void judge_end(const struct rate_result *result, unsigned first,
 	if (!v->against)
 		return;
 	v->bound = rate <= SLOW_RATE ? "CPU" : "p50";
-	if (!enough(v->against, class))
-		return;
 	mine = rate_row_figures(v->adaptive, class);
 	other = rate_row_figures(v->against, class);
 	v->ratio = rate <= SLOW_RATE ? mine.cpu / other.cpu :
@@ -68,9 +69,11 @@ struct rate_verdict rate_judge(const struct rate_result *result,
 		return v;
 	mine = rate_row_figures(v.adaptive, class);
 	for (i = 0; i < result->ways; i++) {
-		if (row[i].way->bound_us == RATE_ADAPTIVE ||
-		    !enough(&row[i], class))
+		if (row[i].way->bound_us == RATE_ADAPTIVE)
 			continue;
+		if (!enough(&row[i], class))
+			return (struct rate_verdict){ .adaptive = v.adaptive,
+						      .ratio = NAN };
 		v.judged = true;
 		other = rate_row_figures(&row[i], class);
 		if (other.p50 * MARGIN < mine.p50 &&

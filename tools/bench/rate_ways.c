@@ -26,6 +26,10 @@ const struct rate_way rate_ways[] = {
 	FIXED(1), FIXED(5), FIXED(20), FIXED(50), FIXED(200),
 	{ "spin", "spin_us INT32_MAX: never sleeps", RATE_WEIR, INT32_MAX,
 	  INT32_MAX },
+	{ "handle", "a loop of the program's own: arms, waits for the handle",
+	  RATE_HANDLE, -1, RATE_ADAPTIVE },
+	{ "io_uring", "a loop of the program's own: weir/uring.h",
+	  RATE_URING, -1, RATE_ADAPTIVE },
 	{ "socket", "AF_UNIX, SOCK_SEQPACKET: send(2), recv(2)", RATE_SOCKET,
 	  0, RATE_ADAPTIVE },
 	{ "pipe", "write(2), read(2)", RATE_PIPE, 0, RATE_ADAPTIVE },
@@ -89,13 +93,27 @@ static void *setup(const struct bench_ask *ask)
 	if (!s)
 		bench_fail("no memory");
 	s->way = starting;
-	s->fd[0] = s->fd[1] = -1;
+	s->fd[0] = s->fd[1] = s->loop = -1;
 	s->shared = started = share(sizeof(*s->shared));
-	if (s->way->kind == RATE_WEIR)
+	if (rate_has_ring(s->way))
 		open_ring(s);
 	else
 		open_descriptors(s);
 	return s;
+}
+
+static int open_loop(struct rate_state *s)
+{
+	weir_handle handle;
+	int rc;
+
+	if (s->way->kind == RATE_URING)
+		return rate_uring_open();
+	rc = weir_rx_handle(s->rx, &handle);
+	if (rc)
+		return rc;
+	s->loop = rate_loop_open(handle);
+	return s->loop < 0 ? s->loop : 0;
 }
 
 static void join(struct bench_run *run)
@@ -103,10 +121,12 @@ static void join(struct bench_run *run)
 	struct rate_state *s = run->state;
 	int rc;
 
-	if (s->way->kind != RATE_WEIR)
+	if (!rate_has_ring(s->way))
 		return;
 	rc = run->side == BENCH_A ? weir_ring_tx(s->ring, &s->tx) :
 				    weir_ring_rx(s->ring, &s->rx);
+	if (!rc && s->rx && s->way->kind != RATE_WEIR)
+		rc = open_loop(s);
 	if (rc)
 		bench_fail("%s: %s", s->way->name, weir_strerror(rc));
 }
@@ -116,6 +136,10 @@ static void leave(void *state)
 {
 	struct rate_state *s = state;
 
+	if (s->loop >= 0)
+		close(s->loop);
+	if (s->rx && s->way->kind == RATE_URING)
+		rate_uring_close();
 	weir_ring_close(s->ring);
 	if (s->fd[0] >= 0)
 		close(s->fd[0]);
@@ -163,6 +187,8 @@ bool rate_way_exists(const struct rate_way *way)
 {
 	int fd;
 
+	if (way->kind == RATE_URING)
+		return rate_uring_exists();
 	if (way->kind != RATE_EVENTFD)
 		return true;
 	fd = rate_eventfd();

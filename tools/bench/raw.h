@@ -9,8 +9,10 @@
  * one, lines that the other side has just read are slow to write, and the
  * slots go round in a buffer. A large message is told of in pieces, so that it
  * is copied out while its end is still copied in. "raw-queue" uses a slot after
- * the other at every size, as whoever lets messages wait must: no queue whose
- * header is its flag can do better.
+ * the other at every size, as whoever lets messages wait must, and has the lines
+ * of the next slot before its message is there, as weir: no queue whose header
+ * is its flag is known to do better. "raw-packed", packed.c, has its slots as
+ * close as weir has its records, and one way a header for each message.
  *
  * Throughput: a buffer in parts. A message is a copy into the part and another
  * one out of it; no header, no length, no index, no wrap. The two processes
@@ -32,9 +34,9 @@
 /* From this size on slots go round. Measured: 1 KiB is faster in one slot,
    64 KiB twice as fast in as many as there are. */
 #define RAW_LARGE 8192
-/* A slot of a queue begins a cache line if it is as long as one. Measured near:
-   64 B take 163 ns there and back, 219 ns where they begin anywhere; 8 B take
-   148, and 110 packed. */
+/* A slot of "raw-queue" begins a cache line if it is as long as one; shorter
+   ones are faster packed. "raw-packed" shows what it is where they begin
+   anywhere. */
 #define RAW_ALIGNED 64
 /* Counts a message: more than the pieces of the largest. */
 #define RAW_COUNTS 256
@@ -55,6 +57,7 @@ struct raw_part {
 struct raw_memory {
 	struct weir_a64 line[BENCH_SIDES][WEIR_LINE / 8]
 		__attribute__((aligned(WEIR_LINE)));
+	struct weir_a32 read __attribute__((aligned(WEIR_LINE)));
 	struct raw_part part[RAW_PARTS];
 };
 
@@ -64,9 +67,14 @@ struct raw_state {
 	unsigned char *buffer[BENCH_SIDES];	/* by the side that writes */
 	size_t capacity;
 	bool queue;		/* slots one after the other, used in turn */
+	bool packed;		/* and each directly after the other */
 	uint64_t line;		/* the last one seen */
 	uint32_t sent, received;	/* in round trips */
 	uint32_t parts;		/* filled or emptied so far */
+	/* of packed ones, one way */
+	unsigned char *at, *end;	/* the next slot, the end of all */
+	uint32_t slots, lag;	/* so many; to let pile up */
+	uint32_t told;		/* the reader's position as published */
 };
 
 /* Until the word, which only grows, is what is wanted; after it has grown. */
@@ -95,14 +103,19 @@ BENCH_INLINE void raw_wake_nobody(struct weir_a32 *word)
 	(void)word;
 }
 
+BENCH_INLINE size_t raw_stride(const struct raw_state *s, size_t size)
+{
+	size_t line = !s->queue ? WEIR_LINE :
+		      s->packed || size < RAW_ALIGNED ? 8 : RAW_ALIGNED;
+
+	return (sizeof(struct raw_slot) + size + line - 1) & ~(line - 1);
+}
+
 /* The slot of the message that is the n-th from this side. */
 BENCH_INLINE struct raw_slot *raw_slot(struct raw_state *s, int side,
 				       size_t size, uint32_t n)
 {
-	size_t line = !s->queue ? WEIR_LINE :
-		      size < RAW_ALIGNED ? 8 : RAW_ALIGNED;
-	size_t stride = (sizeof(struct raw_slot) + size + line - 1) &
-			~(line - 1);
+	size_t stride = raw_stride(s, size);
 	size_t slots = size < RAW_LARGE && !s->queue ? 1 :
 		       s->capacity / stride;
 
@@ -110,24 +123,33 @@ BENCH_INLINE struct raw_slot *raw_slot(struct raw_state *s, int side,
 	       (s->buffer[side] + n % slots * stride);
 }
 
-/* Past the caches of both sides, where the processor can. */
+/*
+ * Two ways of copying, and raw.c has a contestant of each, for which is faster
+ * depends on the distance, the size and the buffer: plain stores, and stores
+ * past the caches of both sides, where the processor has them. Whoever has just
+ * put a message together by words must load it by words: longer loads are not
+ * given what is in the store buffer and wait for it (64 B near: 43 M/s with
+ * memcpy, see weir_priv_copy_words()). n is a multiple of 8.
+ */
 #ifdef __x86_64__
 #define RAW_STREAM 1
 BENCH_INLINE void raw_copy_stream(void *to, const void *from, size_t n)
 {
-	const long long *word = (const long long *)from;
+	const volatile weir_priv_word *word =
+		(const volatile weir_priv_word *)from;
 	long long *at = (long long *)to;
-	size_t i;
 
-	/* 16 bytes at a time where that is aligned */
-	if (((uintptr_t)to | n) % 16 == 0) {
-		for (i = 0; i < n / 16; i++)
-			_mm_stream_si128((__m128i *)to + i, _mm_loadu_si128(
-				(const __m128i *)from + i));
-		return;
+	/* 16 bytes at a time from where that is aligned */
+	if ((uintptr_t)at % 16) {
+		_mm_stream_si64(at++, (long long)*word++);
+		n -= 8;
 	}
-	for (i = 0; i < n / 8; i++)
-		_mm_stream_si64(&at[i], word[i]);
+	for (; n >= 16; n -= 16, at += 2, word += 2)
+		_mm_stream_si128((__m128i *)(void *)at,
+				 _mm_set_epi64x((long long)word[1],
+						(long long)word[0]));
+	if (n)
+		_mm_stream_si64(at, (long long)*word);
 }
 
 BENCH_INLINE void raw_fence_stream(void)
@@ -144,6 +166,8 @@ BENCH_INLINE void raw_copy(void *to, const void *from, size_t n, bool stream)
 {
 	if (stream)
 		raw_copy_stream(to, from, n);
+	else if (n <= WEIR_PRIV_WORDS)
+		weir_priv_copy_words(to, from, n);
 	else
 		memcpy(to, from, n);
 }
@@ -172,6 +196,18 @@ BENCH_INLINE void raw_slot_send(struct bench_run *run, const void *data,
 		weir_store_release32(&slot->count, ++count);
 		wake(&slot->count);
 	}
+}
+
+/* A store into each line of the next slot but the first, at which the other side
+   looks: then the message need not wait for them. See lib/ahead.c. */
+BENCH_INLINE void raw_slot_ahead(struct bench_run *run, size_t size)
+{
+	struct raw_state *s = run->mine;
+	uintptr_t slot = (uintptr_t)raw_slot(s, run->side, size, s->sent);
+	uintptr_t line = (slot / RAW_ALIGNED + 1) * RAW_ALIGNED;
+
+	for (; line < slot + raw_stride(s, size); line += RAW_ALIGNED)
+		weir_store_relaxed64((struct weir_a64 *)line, 0);
 }
 
 BENCH_INLINE void raw_slot_recv(struct bench_run *run, void *data, size_t size,
@@ -203,8 +239,15 @@ BENCH_INLINE struct raw_part *raw_part_next(struct raw_state *s, size_t size,
 	return &s->memory->part[n];
 }
 
-BENCH_INLINE void raw_flow_copy(struct bench_run *run, raw_wait *wait,
-				raw_wake *wake, size_t size, bool stream)
+/* Puts a message there; the number says whether it is the last one. */
+typedef void raw_put(struct bench_run *run, unsigned char *at, size_t size,
+		     uint64_t number);
+/* Takes it; whether it was the last one. */
+typedef bool raw_take(struct bench_run *run, unsigned char *at, size_t size,
+		      uint64_t number);
+
+BENCH_INLINE void raw_fill(struct bench_run *run, raw_wait *wait,
+			   raw_wake *wake, raw_put *put, size_t size)
 {
 	uint64_t number = run->order.first;
 	struct raw_part *part;
@@ -220,12 +263,10 @@ BENCH_INLINE void raw_flow_copy(struct bench_run *run, raw_wait *wait,
 			fits = 1;
 		for (i = 0; i < fits; i++, at += size) {
 			number++;
-			bench_think(run->order.think, number);
-			bench_stamp(run->out, size,
-				    stop ? number | BENCH_LAST : number);
-			raw_copy(at, run->out, size, stream);
+			put(run, at, size, stop ? number | BENCH_LAST :
+						  number);
 		}
-		raw_fence(stream);
+		raw_fence(RAW_STREAM);
 		part->messages = fits;
 		/* release: the messages and their sum before "full" */
 		weir_store_release32(&part->full, turn + 1);
@@ -233,65 +274,8 @@ BENCH_INLINE void raw_flow_copy(struct bench_run *run, raw_wait *wait,
 	} while (!stop);
 }
 
-BENCH_INLINE void raw_flow_send(struct bench_run *run, raw_wait *wait,
-				raw_wake *wake, size_t size)
-{
-	raw_flow_copy(run, wait, wake, size, false);
-}
-
-BENCH_INLINE void raw_flow_recv(struct bench_run *run, raw_wait *wait,
-				raw_wake *wake, size_t size)
-{
-	struct bench_window window = bench_window(run);
-	uint64_t number = run->order.first;
-	struct raw_part *part;
-	unsigned char *at;
-	uint32_t turn, fits, i;
-	bool last = false;
-
-	while (!last) {
-		part = raw_part_next(run->mine, size, &at, &turn, &fits);
-		wait(&part->full, turn + 1);
-		fits = part->messages;
-		for (i = 0; i < fits; i++, at += size) {
-			memcpy(run->in, at, size);
-			last = bench_check(run, run->in, size, ++number);
-		}
-		/* release: the copies out before "empty" */
-		weir_store_release32(&part->empty, turn + 1);
-		wake(&part->empty);
-		if (!last)
-			bench_window_look(run, &window, number);
-	}
-}
-
-/* The same, the payload made and used where it lies. */
-BENCH_INLINE void raw_work_make(struct bench_run *run, raw_wait *wait,
-				raw_wake *wake, size_t size)
-{
-	uint64_t number = run->order.first;
-	struct raw_part *part;
-	unsigned char *at;
-	uint32_t turn, fits, i;
-	bool stop;
-
-	do {
-		part = raw_part_next(run->mine, size, &at, &turn, &fits);
-		wait(&part->empty, turn);
-		stop = weir_load_relaxed32(&run->shared->stop.word);
-		if (stop)
-			fits = 1;
-		for (i = 0; i < fits; i++, at += size)
-			bench_make_message(at, size, ++number, stop);
-		part->messages = fits;
-		/* release: the messages and their sum before "full" */
-		weir_store_release32(&part->full, turn + 1);
-		wake(&part->full);
-	} while (!stop);
-}
-
-BENCH_INLINE void raw_work_use(struct bench_run *run, raw_wait *wait,
-			       raw_wake *wake, size_t size)
+BENCH_INLINE void raw_drain(struct bench_run *run, raw_wait *wait,
+			    raw_wake *wake, raw_take *take, size_t size)
 {
 	struct bench_window window = bench_window(run);
 	uint64_t number = run->order.first;
@@ -305,13 +289,86 @@ BENCH_INLINE void raw_work_use(struct bench_run *run, raw_wait *wait,
 		wait(&part->full, turn + 1);
 		fits = part->messages;
 		for (i = 0; i < fits; i++, at += size)
-			last = bench_use_message(run, at, size, ++number);
+			last = take(run, at, size, ++number);
 		/* release: the loads before "empty" */
 		weir_store_release32(&part->empty, turn + 1);
 		wake(&part->empty);
 		if (!last)
 			bench_window_look(run, &window, number);
 	}
+}
+
+BENCH_INLINE void raw_put_copy(struct bench_run *run, unsigned char *at,
+			       size_t size, uint64_t number)
+{
+	bench_think(run->order.think, number);
+	bench_stamp(run->out, size, number);
+	raw_copy(at, run->out, size, false);
+}
+
+BENCH_INLINE void raw_put_stream(struct bench_run *run, unsigned char *at,
+				 size_t size, uint64_t number)
+{
+	bench_stamp(run->out, size, number);
+	raw_copy(at, run->out, size, true);
+}
+
+BENCH_INLINE bool raw_take_copy(struct bench_run *run, unsigned char *at,
+				size_t size, uint64_t number)
+{
+	memcpy(run->in, at, size);
+	return bench_check(run, run->in, size, number);
+}
+
+/* The payload made and used where it lies; a number grows by one in it. */
+BENCH_INLINE void raw_put_made(struct bench_run *run, unsigned char *at,
+			       size_t size, uint64_t number)
+{
+	(void)run;
+	bench_make_message(at, size, number & ~BENCH_LAST,
+			   number & BENCH_LAST);
+}
+
+#if RAW_STREAM
+BENCH_INLINE void raw_put_made_stream(struct bench_run *run, unsigned char *at,
+				      size_t size, uint64_t number)
+{
+	long long *word = (long long *)(void *)at;
+	size_t words = size / 8 - 2, i;
+
+	(void)run;
+	_mm_stream_si64(word++, (long long)number);
+	for (i = 0; i < words; i++)
+		_mm_stream_si64(word++, (long long)((number & ~BENCH_LAST) +
+						    i));
+	_mm_stream_si64(word, (long long)number);
+}
+#else
+#define raw_put_made_stream raw_put_made
+#endif
+
+BENCH_INLINE bool raw_take_made(struct bench_run *run, unsigned char *at,
+				size_t size, uint64_t number)
+{
+	return bench_use_message(run, at, size, number);
+}
+
+BENCH_INLINE void raw_flow_send(struct bench_run *run, raw_wait *wait,
+				raw_wake *wake, size_t size)
+{
+	raw_fill(run, wait, wake, raw_put_copy, size);
+}
+
+BENCH_INLINE void raw_flow_recv(struct bench_run *run, raw_wait *wait,
+				raw_wake *wake, size_t size)
+{
+	raw_drain(run, wait, wake, raw_take_copy, size);
+}
+
+BENCH_INLINE void raw_flow_stream(struct bench_run *run, raw_wait *wait,
+				  raw_wake *wake, size_t size)
+{
+	raw_fill(run, wait, wake, raw_put_stream, size);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * weir-bench: the two rings of weir.c, place.c and knobs.c.
+ * weir-bench: the two rings of weir.c, place.c, knobs.c and lossy.c.
  */
 #ifndef BENCH_RINGS_H
 #define BENCH_RINGS_H
@@ -40,6 +40,35 @@ BENCH_INLINE struct weir_tx *rings_tx(struct bench_run *run)
 BENCH_INLINE struct weir_rx *rings_rx(struct bench_run *run)
 {
 	return ((struct ends *)run->mine)->rx;
+}
+
+/* The calls that copy, tried until they can. */
+BENCH_INLINE void rings_send(struct bench_run *run, const void *data,
+			     size_t size)
+{
+	struct weir_tx *tx = rings_tx(run);
+	unsigned looks = 0;
+	int rc;
+
+	while (WEIR_UNLIKELY((rc = weir_tx_try_write(tx, data, size)))) {
+		if (rc != -EAGAIN)
+			rings_failed(run, "weir_tx_try_write", rc);
+		bench_relax(&looks);
+	}
+}
+
+BENCH_INLINE void rings_recv(struct bench_run *run, void *data, size_t size)
+{
+	struct weir_rx *rx = rings_rx(run);
+	unsigned looks = 0;
+	ssize_t n;
+
+	while (WEIR_UNLIKELY((n = weir_rx_try_read(rx, data, size)) !=
+			     (ssize_t)size)) {
+		if (n != -EAGAIN)
+			rings_failed(run, "weir_rx_try_read", n);
+		bench_relax(&looks);
+	}
 }
 
 #endif

@@ -109,8 +109,8 @@ static void add_sizes(struct bench_result *result, struct bench_row *cell)
 	}
 }
 
-void bench_rows_make(struct bench_result *result,
-		     const struct bench_options *options)
+static void make_rows(struct bench_result *result,
+		      const struct bench_options *options)
 {
 	struct bench_row cell;
 
@@ -132,13 +132,25 @@ void bench_rows_make(struct bench_result *result,
 	}
 }
 
-bool bench_class_shown(const struct bench_result *result, unsigned class)
+static bool has_enough(const struct bench_result *result, unsigned class)
 {
 	unsigned i, n = 0;
 
 	for (i = 0; i < result->rows; i++)
 		n += result->row[i].class[class].slices >= BENCH_ENOUGH;
 	return 2 * n >= result->rows;
+}
+
+bool bench_class_shown(const struct bench_result *result, unsigned class)
+{
+	bool far = result->slices[BENCH_FAR] > result->slices[BENCH_NEAR];
+	unsigned i;
+
+	for (i = 0; i < BENCH_CLASSES; i++) {
+		if (has_enough(result, i))
+			return has_enough(result, class);
+	}
+	return class == (far ? BENCH_FAR : BENCH_NEAR);
 }
 
 /* -1: outside of both */
@@ -192,9 +204,11 @@ static void file_slice(struct bench_result *result, struct bench_row *row,
 	bool robbed;
 	int i;
 
-	if (before < 0 || after < 0 || before != after) {
+	if (shared->late || before < 0 || after < 0 || before != after) {
 		row->discarded++;
-		if (before < 0 || after < 0)
+		if (shared->late)
+			result->late++;
+		else if (before < 0 || after < 0)
 			result->outside++;
 		else
 			result->changed++;
@@ -226,6 +240,8 @@ static void play(struct bench_result *result, struct bench_row *row, double ms,
 	};
 	const struct bench_shared *shared;
 
+	if (bench_pair_stopped(row->pair))
+		return;
 	if (row->test == BENCH_STARVED)
 		order.think = THINK;
 	if (paused)
@@ -334,7 +350,7 @@ static void settle_robbed(struct bench_result *result)
 	}
 }
 
-void bench_rows_run(struct bench_result *result)
+static void run_rows(struct bench_result *result)
 {
 	uint64_t start;
 	unsigned i;
@@ -345,6 +361,17 @@ void bench_rows_run(struct bench_result *result)
 	for (i = 0; run_round(result, start, !i); i++)
 		;
 	settle_robbed(result);
+}
+
+void bench_rows_play(struct bench_result *result,
+		     const struct bench_options *options, const char *what)
+{
+	bench_machine_start();
+	make_rows(result, options);
+	if (!result->rows)
+		bench_usage_bad(what, "nothing is left to run");
+	run_rows(result);
+	bench_pairs_stop();
 }
 
 void bench_rows_free(struct bench_result *result)

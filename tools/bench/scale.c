@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * weir-bench scale: whether a message costs more where there are many rings, or
- * a large one.
+ * a large one. See scale.h.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,8 @@
 
 static const char usage[] =
 "Usage: weir-bench scale [OPTION]...\n"
-"What a message of 8 bytes costs beside 0 to 63 idle rings, and in rings of\n"
-"4 KiB to 1 GiB.\n"
+"What a message of 8 bytes costs beside 0 to 63 idle rings, in 1 to 64 rings\n"
+"that are in use, and in rings of 4 KiB to 1 GiB.\n"
 "\n"
 "  -t, --seconds=N      measure for N seconds (15)\n"
 "  -C, --cpus=A,B       pin to these two (the first two allowed)\n"
@@ -94,6 +94,7 @@ static void play(struct scale_result *result, struct scale_row *row, bool warm)
 		row->robbed++;
 		result->slices.robbed++;
 	}
+	row->first_touch[class] += shared->first_touch;
 	bench_values_add(&row->ns[class], bench_ns((double)shared->ticks) /
 			 (double)shared->messages);
 }

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * weir-bench scale for people and for programs.
+ * weir-bench scale for people, and as comma-separated values.
  */
 #include <math.h>
 
 #include "scale.h"
-
-static double median(const struct scale_row *row, unsigned class)
-{
-	const struct bench_values *ns = &row->ns[class];
-
-	return ns->n ? bench_median(ns->value, ns->n) : NAN;
-}
 
 static void size_name(uint64_t bytes, char text[16])
 {
@@ -31,7 +24,7 @@ static void size_name(uint64_t bytes, char text[16])
 static void print_ns(const struct scale_row *row, unsigned class)
 {
 	if (row->ns[class].n)
-		printf(" %9.2f %5u", median(row, class), row->ns[class].n);
+		printf(" %9.2f %5u", scale_ns(row, class), row->ns[class].n);
 	else
 		printf(" %9s %5u", "-", 0);
 }
@@ -45,29 +38,70 @@ static bool shown(const struct scale_result *result, unsigned class)
 	return n * 2 >= result->rows;
 }
 
-static void print_class(const struct scale_result *result, unsigned class)
+static void print_verdicts(const struct scale_result *result, unsigned class)
+{
+	unsigned from = scale_set_from(result, class), i;
+	struct scale_verdict v;
+
+	printf("\n");
+	for (i = 0; i < scale_judged_n; i++) {
+		v = scale_judge(result, scale_judged[i], class);
+		printf("  verdict: B looks at %s, %d idle rings: ",
+		       scale_looks[scale_judged[i]], SCALE_RINGS_MAX - 1);
+		if (v.verdict == BENCH_UNKNOWN)
+			printf("not measured: fewer than %d slices\n",
+			       BENCH_FEW);
+		else
+			printf("%s, %.2f of what a message costs without "
+			       "(at most 1.10)\n",
+			       v.verdict == BENCH_MET ? "met" : "MISSED",
+			       v.ratio);
+	}
+	if (from)
+		printf("  a set costs less than looking at all from %u rings "
+		       "on\n", from);
+}
+
+static void print_rings(const struct scale_result *result, unsigned class)
 {
 	const struct scale_row *row = result->row;
+	unsigned i, looks;
+
+	printf("\n  rings of 64 KiB, one in use, of which B looks at\n"
+	       "  %-7s", "rings");
+	for (looks = 0; looks < SCALE_LOOKS; looks++)
+		printf(" %15s", scale_looks[looks]);
+	printf("\n");
+	for (i = 0; i < result->by_rings; i += SCALE_LOOKS) {
+		printf("  %-7u", row[i].pair->rings);
+		for (looks = 0; looks < SCALE_LOOKS; looks++)
+			print_ns(&row[i + looks], class);
+		printf("\n");
+	}
+}
+
+static void print_class(const struct scale_result *result, unsigned class)
+{
+	const struct scale_row *row;
 	char size[16];
-	unsigned i;
+	unsigned i, first_touch = 0;
 
 	printf("\n%s: ns a message of 8 bytes, and slices\n",
 	       bench_class_name(class));
-	printf("\n  rings of 64 KiB, one in use; B looks at\n  %-7s %15s %15s\n",
-	       "rings", scale_looks[SCALE_ACTIVE], scale_looks[SCALE_ALL]);
-	for (i = 0; i < result->by_rings; i += SCALE_LOOKS) {
-		printf("  %-7u", row[i].pair->rings);
-		print_ns(&row[i + SCALE_ACTIVE], class);
-		print_ns(&row[i + SCALE_ALL], class);
-		printf("\n");
-	}
-	printf("\n  one ring of\n");
-	for (; i < result->rows; i++) {
-		size_name(row[i].pair->capacity, size);
+	print_rings(result, class);
+	print_verdicts(result, class);
+	printf("\n  one ring, gone round once before, of\n");
+	for (i = result->by_rings; i < result->rows; i++) {
+		row = &result->row[i];
+		size_name(row->pair->capacity, size);
 		printf("  %-7s", size);
-		print_ns(&row[i], class);
-		printf("\n");
+		print_ns(row, class);
+		printf("%s\n", row->first_touch[class] ? " *" : "");
+		first_touch += row->first_touch[class];
 	}
+	if (first_touch)
+		printf("  * not gone round in time: first touches of its pages "
+		       "are in it\n");
 }
 
 void scale_table(const struct scale_result *result)
@@ -90,44 +124,17 @@ void scale_csv(const struct scale_result *result)
 	const struct scale_row *row;
 	unsigned i, class;
 
-	printf("rings,capacity,looks_at,class,slices,ns\n");
+	printf("rings,capacity,looks_at,class,slices,first_touch,ns\n");
 	for (i = 0; i < result->rows; i++) {
 		row = &result->row[i];
 		for (class = 0; class < BENCH_CLASSES; class++) {
 			if (!row->ns[class].n)
 				continue;
-			printf("%u,%llu,%s,%s,%u,%.6g\n", row->pair->rings,
+			printf("%u,%llu,%s,%s,%u,%u,%.6g\n", row->pair->rings,
 			       (unsigned long long)row->pair->capacity,
-			       row->looks == SCALE_ALL ? "all" : "active",
+			       scale_words[row->looks],
 			       bench_class_word(class), row->ns[class].n,
-			       median(row, class));
+			       row->first_touch[class], scale_ns(row, class));
 		}
 	}
-}
-
-void scale_json(const struct scale_result *result)
-{
-	const struct scale_row *row;
-	unsigned i, class;
-
-	bench_json_machine("scale");
-	rate_json_slices(&result->slices);
-	printf(",\n  \"rows\": [");
-	for (i = 0; i < result->rows; i++) {
-		row = &result->row[i];
-		printf("%s\n    {\"rings\": %u, \"capacity\": %llu, "
-		       "\"looks_at\": \"%s\", \"discarded\": %u, "
-		       "\"robbed\": %u", i ? "," : "", row->pair->rings,
-		       (unsigned long long)row->pair->capacity,
-		       row->looks == SCALE_ALL ? "all" : "active",
-		       row->discarded, row->robbed);
-		for (class = 0; class < BENCH_CLASSES; class++) {
-			printf(", \"%s\": {\"slices\": %u",
-			       bench_class_word(class), row->ns[class].n);
-			bench_json_number("ns", median(row, class));
-			printf("}");
-		}
-		printf("}");
-	}
-	printf("]\n}\n");
 }

@@ -203,7 +203,7 @@ void bench_live(struct bench_pair *pair, int side)
 	if (bench_machine.pinned)
 		bench_pin(bench_machine.cpu_of[side]);
 	while (read(go, &c, 1) == 1) {
-		alarm(PAIR_GIVE_UP + 5);
+		alarm(bench_pair_give_up + 5);
 		play_slice(&run);
 		alarm(0);
 		if (write(done, &c, 1) != 1)

@@ -92,10 +92,15 @@ void svg_rect(struct svg *svg, double x, double y, double width,
 }
 
 void svg_circle(struct svg *svg, double x, double y, double radius,
-		const char *color)
+		bool hollow, const char *color)
 {
+	const struct svg_pen edge = { color, 1.2, NULL };
+
 	fprintf(svg->file, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"%g\" "
-		"fill=\"%s\"/>\n", x, y, radius, color);
+		"fill=\"%s\"", x, y, radius, hollow ? "#ffffff" : color);
+	if (hollow)
+		stroke(svg, &edge);
+	fprintf(svg->file, "/>\n");
 }
 
 void svg_text(struct svg *svg, double x, double y, enum svg_anchor anchor,

@@ -33,7 +33,7 @@ void svg_lines(struct svg *svg, const double *x, const double *y, unsigned n,
 void svg_rect(struct svg *svg, double x, double y, double width,
 	      double height, const char *color);
 void svg_circle(struct svg *svg, double x, double y, double radius,
-		const char *color);
+		bool hollow, const char *color);
 void svg_text(struct svg *svg, double x, double y, enum svg_anchor anchor,
 	      bool bold, const struct svg_pen *pen, const char *format, ...)
 	__attribute__((format(printf, 7, 8)));
@@ -47,6 +47,7 @@ struct chart_series {
 	struct svg_pen pen;
 	bool bold;
 	double y[CHART_POINTS];	/* NAN: no point there */
+	bool few[CHART_POINTS];	/* drawn hollow */
 };
 
 struct chart {

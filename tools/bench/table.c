@@ -7,16 +7,24 @@
 
 #include "bench.h"
 
-/* Three digits that mean something, right-aligned. */
-void bench_table_figure(double value, int width)
+/* Three digits that mean something. */
+void bench_figure_text(double value, char *text, size_t room)
 {
 	int digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 :
 		     value >= 0.9995 ? 2 : value >= 0.09995 ? 3 : 4;
 
 	if (isnan(value))
-		printf("%*s", width, "-");
+		snprintf(text, room, "-");
 	else
-		printf("%*.*f", width, digits, value);
+		snprintf(text, room, "%.*f", digits, value);
+}
+
+void bench_table_figure(double value, int width)
+{
+	char text[32];
+
+	bench_figure_text(value, text, sizeof(text));
+	printf("%*s", width, text);
 }
 
 /* The first row of a cell carries its size. */
@@ -139,15 +147,18 @@ static void class_count(struct bench_result *result, unsigned class)
 void bench_table_slices(struct bench_result *result)
 {
 	const struct bench_options *o = result->options;
-	unsigned all = result->slices[0] + result->slices[1] +
-		       result->changed + result->outside;
+	unsigned discarded = result->changed + result->outside + result->late;
+	unsigned all = result->slices[0] + result->slices[1] + discarded;
 
 	printf("%u slices of %.0f ms in %.1f s: ", all, o->slice_ms,
 	       result->seconds);
 	class_count(result, BENCH_NEAR);
 	if (bench_machine.classes)
 		class_count(result, BENCH_FAR);
-	printf("discarded %u\n", result->changed + result->outside);
+	printf("discarded %u\n", discarded);
+	if (result->late)
+		printf("%u of them took seconds where milliseconds were asked "
+		       "for\n", result->late);
 	if (bench_machine.classes)
 		printf("near: a line goes there and back in less than %.0f ns, "
 		       "before and after\n", o->far_ns);
@@ -158,19 +169,28 @@ void bench_table_slices(struct bench_result *result)
 		       result->dropped);
 }
 
-static void notes(const struct bench_result *result)
+/* Each note of each contestant once. */
+void bench_table_notes(const struct bench_result *result)
 {
 	const struct bench_row *row = result->row;
 	unsigned i, j;
 
 	printf("\n");
 	for (i = 0; i < result->rows; i++) {
-		for (j = 0; j < i && row[j].pair != row[i].pair; j++)
+		for (j = 0; j < i && (row[j].who != row[i].who ||
+				      strcmp(bench_pair_note(row[j].pair),
+					     bench_pair_note(row[i].pair)));
+		     j++)
 			;
 		if (j == i && *bench_pair_note(row[i].pair))
 			printf("%s: %s\n", row[i].who->name,
 			       bench_pair_note(row[i].pair));
 	}
+}
+
+static void notes(const struct bench_result *result)
+{
+	bench_table_notes(result);
 	printf("x raw: to the raw row of the same size, the limit of plain "
 	       "copies through shared\nmemory: of a round trip less is better, "
 	       "of a throughput more. * few slices.\nSee weir-bench(1).\n");
@@ -178,18 +198,13 @@ static void notes(const struct bench_result *result)
 
 void bench_table(struct bench_result *result)
 {
-	unsigned class, shown = 0;
+	unsigned class;
 
 	bench_table_machine();
 	bench_table_slices(result);
 	for (class = 0; class < BENCH_CLASSES; class++) {
-		if (!bench_class_shown(result, class))
-			continue;
-		class_rows(result, class);
-		shown++;
+		if (bench_class_shown(result, class))
+			class_rows(result, class);
 	}
-	if (!shown)
-		class_rows(result, result->slices[BENCH_FAR] >
-			   result->slices[BENCH_NEAR] ? BENCH_FAR : BENCH_NEAR);
 	notes(result);
 }

@@ -115,7 +115,7 @@ static void judge_class(struct targets_result *result, unsigned class)
 	const char *name = bench_class_name(class);
 	struct rate_figures f;
 
-	if (row->class[class].slices >= 3) {
+	if (row->class[class].slices >= BENCH_FEW) {
 		f = rate_row_figures(row, class);
 		judge(result, "two processes: messages a second", name,
 		      f.reached, REACHED, false, "/s");
@@ -124,7 +124,7 @@ static void judge_class(struct targets_result *result, unsigned class)
 		judge(result, "two processes: p99.9", name, f.p999 / 1e3,
 		      P999_NS / 1e3, true, "us");
 	}
-	if (single->n >= 3 && batch->n >= 3)
+	if (single->n >= BENCH_FEW && batch->n >= BENCH_FEW)
 		judge(result, "batches of 32, to single messages", name,
 		      median(batch) / median(single), 1, false, "x");
 }

@@ -68,7 +68,10 @@ void targets_json(const struct targets_result *result)
 
 	bench_json_machine("targets");
 	rate_json_slices(&result->rate);
-	printf(",\n  \"met\": %s,\n  \"targets\": [",
+	printf(",\n  \"messages\": %llu, \"received\": %llu,\n"
+	       "  \"met\": %s,\n  \"targets\": [",
+	       (unsigned long long)rate_messages(&result->rate),
+	       (unsigned long long)rate_received(&result->rate),
 	       result->met ? "true" : "false");
 	for (i = 0; i < result->lines; i++) {
 		line = &result->line[i];

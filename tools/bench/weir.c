@@ -29,34 +29,6 @@ static void join_fence(struct bench_run *run)
 	rings_rx(run)->fence = UINT32_MAX;
 }
 
-BENCH_INLINE void send_busy(struct bench_run *run, const void *data,
-			    size_t size)
-{
-	struct weir_tx *tx = rings_tx(run);
-	unsigned looks = 0;
-	int rc;
-
-	while (WEIR_UNLIKELY((rc = weir_tx_try_write(tx, data, size)))) {
-		if (rc != -EAGAIN)
-			rings_failed(run, "weir_tx_try_write", rc);
-		bench_relax(&looks);
-	}
-}
-
-BENCH_INLINE void recv_busy(struct bench_run *run, void *data, size_t size)
-{
-	struct weir_rx *rx = rings_rx(run);
-	unsigned looks = 0;
-	ssize_t n;
-
-	while (WEIR_UNLIKELY((n = weir_rx_try_read(rx, data, size)) !=
-			     (ssize_t)size)) {
-		if (n != -EAGAIN)
-			rings_failed(run, "weir_rx_try_read", n);
-		bench_relax(&looks);
-	}
-}
-
 BENCH_INLINE void send_blocking(struct bench_run *run, const void *data,
 				size_t size)
 {
@@ -145,10 +117,10 @@ BENCH_INLINE unsigned recv_many_blocking(struct bench_run *run, void *data,
 	return recv_batch(run, size, n, WEIR_FOREVER);
 }
 
-BENCH_TRIPS(busy, send_busy, recv_busy)
-BENCH_FLOW(busy, send_busy, recv_busy)
+BENCH_TRIPS(busy, rings_send, rings_recv)
+BENCH_FLOW(busy, rings_send, rings_recv)
 BENCH_BATCHES(busy, send_many_busy, recv_many_busy)
-BENCH_WORK_BY_COPY(busy, send_busy, recv_busy)
+BENCH_WORK_BY_COPY(busy, rings_send, rings_recv)
 BENCH_TRIPS(blocking, send_blocking, recv_blocking)
 BENCH_FLOW(blocking, send_blocking, recv_blocking)
 BENCH_BATCHES(blocking, send_many_blocking, recv_many_blocking)

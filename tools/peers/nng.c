@@ -101,32 +101,7 @@ BENCH_INLINE void recv_flags(struct bench_run *run, void *data, size_t size,
 		bench_fail_run(run, "nng_recv: %zu of %zu bytes", came, size);
 }
 
-BENCH_INLINE void send_busy(struct bench_run *run, const void *data,
-			    size_t size)
-{
-	send_flags(run, data, size, NNG_FLAG_NONBLOCK);
-}
-
-BENCH_INLINE void recv_busy(struct bench_run *run, void *data, size_t size)
-{
-	recv_flags(run, data, size, NNG_FLAG_NONBLOCK);
-}
-
-BENCH_INLINE void send_blocking(struct bench_run *run, const void *data,
-				size_t size)
-{
-	send_flags(run, data, size, 0);
-}
-
-BENCH_INLINE void recv_blocking(struct bench_run *run, void *data, size_t size)
-{
-	recv_flags(run, data, size, 0);
-}
-
-BENCH_TRIPS(busy, send_busy, recv_busy)
-BENCH_FLOW(busy, send_busy, recv_busy)
-BENCH_TRIPS(blocking, send_blocking, recv_blocking)
-BENCH_FLOW(blocking, send_blocking, recv_blocking)
+BENCH_BY_FLAGS(send_flags, recv_flags, NNG_FLAG_NONBLOCK, 0)
 
 const struct bench_contestant bench_nng = {
 	.name = "nng",

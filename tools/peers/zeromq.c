@@ -87,32 +87,7 @@ BENCH_INLINE void recv_flags(struct bench_run *run, void *data, size_t size,
 		bench_fail_run(run, "zmq_recv: %d of %zu bytes", n, size);
 }
 
-BENCH_INLINE void send_busy(struct bench_run *run, const void *data,
-			    size_t size)
-{
-	send_flags(run, data, size, ZMQ_DONTWAIT);
-}
-
-BENCH_INLINE void recv_busy(struct bench_run *run, void *data, size_t size)
-{
-	recv_flags(run, data, size, ZMQ_DONTWAIT);
-}
-
-BENCH_INLINE void send_blocking(struct bench_run *run, const void *data,
-				size_t size)
-{
-	send_flags(run, data, size, 0);
-}
-
-BENCH_INLINE void recv_blocking(struct bench_run *run, void *data, size_t size)
-{
-	recv_flags(run, data, size, 0);
-}
-
-BENCH_TRIPS(busy, send_busy, recv_busy)
-BENCH_FLOW(busy, send_busy, recv_busy)
-BENCH_TRIPS(blocking, send_blocking, recv_blocking)
-BENCH_FLOW(blocking, send_blocking, recv_blocking)
+BENCH_BY_FLAGS(send_flags, recv_flags, ZMQ_DONTWAIT, 0)
 
 const struct bench_contestant bench_zeromq = {
 	.name = "zeromq",
