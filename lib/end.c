@@ -114,10 +114,12 @@ void weir_end_count(struct weir_end *end, enum weir_counter which, uint64_t n)
 /* The inlines find no limit that they keep, and call the library. */
 void weir_end_disable(struct weir_end *end)
 {
-	if (end->producer)
+	if (end->producer) {
 		end->side.tx.limit = NULL;
-	else
-		end->side.rx.limit = NULL;
+		return;
+	}
+	end->side.rx.limit = NULL;
+	end->side.rx.empty = NULL;
 }
 
 int weir_end_break(struct weir_end *end, int error, const char *text)
@@ -145,7 +147,7 @@ int weir_end_departed(struct weir_end *end)
 
 	/* A8 pairs with R8 in weir_end_gone(): which claim it was, and all that
 	   the other side had written, for the kernel's news came after it. */
-	gone = weir_load_acquire32(&end->gone);
+	gone = weir_load_acquire32(&end->news[WEIR_GONE]);
 	/* A5 pairs with R5 in weir_end_start(), weir_end_close(): the last
 	   publication before "closed". */
 	state = weir_load_acquire32(&end->peer->state);
@@ -170,7 +172,7 @@ void weir_end_gone(struct weir_end *end, uint32_t claims)
 	/* relaxed: R8 orders it */
 	weir_store_relaxed32(&end->gone_claims, claims);
 	/* R8 pairs with A8 in weir_end_departed(). */
-	weir_store_release32(&end->gone, 1);
+	weir_store_release32(&end->news[WEIR_GONE], 1);
 	weir_end_poke(end);
 }
 
@@ -178,7 +180,7 @@ int weir_end_cancel(struct weir_end *end)
 {
 	/* relaxed: X5 in weir_end_poke() orders it before the wake, and a
 	   thread that is not asleep may learn of it a moment later */
-	weir_store_relaxed32(&end->cancelled, 1);
+	weir_store_relaxed32(&end->news[WEIR_CANCELLED], 1);
 	weir_end_poke(end);
 	return 0;
 }

@@ -92,7 +92,6 @@ struct weir_lag {
 	uint32_t small;		/* turns that brought little */
 	uint32_t skip;		/* turns to go without */
 	uint32_t backoff;	/* how often it was in vain */
-	uint32_t again;		/* consumer: further looks, there */
 };
 int weir_lag(struct weir_lag *lag, uint64_t pos, uint64_t messages);
 void weir_lag_failed(struct weir_lag *lag);
@@ -141,6 +140,9 @@ int weir_copy_streams(const struct weir_copy copies[WEIR_COPY_CLASSES],
 		      size_t message);
 void weir_copy_fence(void);
 
+/* What other threads of this process tell an end; see weir_priv_rx_still(). */
+enum { WEIR_CANCELLED, WEIR_GONE, WEIR_NEWS };
+
 /*
  * An end: what tx and rx have in common besides the words of the fast path. It
  * lives in this process; only this process and its threads write it.
@@ -167,8 +169,7 @@ struct weir_end {
 	/* written by any thread of this process */
 	struct weir_lock bytes;	 /* producer: who takes from the socket */
 	struct weir_a32 own;
-	struct weir_a32 cancelled;
-	struct weir_a32 gone;	 /* the peer died, */
+	struct weir_a32 news[WEIR_NEWS]; /* cancelled; the peer died, */
 	struct weir_a32 gone_claims; /* and this was its claim */
 
 	/* written by the thread that uses the end */
@@ -280,6 +281,14 @@ int weir_tx_look(struct weir_end *end);	/* for end->want bytes of record */
 int weir_tx_fits(const struct weir_tx *tx, size_t len);
 int weir_tx_want(struct weir_tx *tx, size_t len);
 int weir_rx_look(struct weir_end *end);
+/* The same answer as the last time, -EAGAIN, without a store. */
+static inline int weir_rx_still_empty(const struct weir_rx *rx)
+{
+	/* relaxed: who finds something looks again, by A1 */
+	return weir_priv_rx_still(rx, rx->at) &&
+	       !weir_load_relaxed64((const struct weir_a64 *)
+				    (const void *)rx->at);
+}
 ssize_t weir_rx_take_part(struct weir_rx *rx, void *data, size_t size);
 
 /* ring.c */

@@ -61,7 +61,6 @@ int weir_lag(struct weir_lag *lag, uint64_t pos, uint64_t messages)
 	if (!moved || !count)
 		return 0;
 	lag->pos = pos;
-	lag->again = 0;
 	lag->messages = messages;
 	unit = moved / count / LAG_BYTES_A_NS;
 	if (unit < LAG_FIRST_NS)

@@ -175,6 +175,9 @@ static int spin(struct weir_end *end, int (*look)(struct weir_end *end),
 	do {
 		for (i = 0; i < LOOKS_PER_CLOCK; i++) {
 			weir_pause();
+			if (!end->producer &&
+			    weir_rx_still_empty(&end->side.rx))
+				continue;
 			r = look(end);
 			if (r != -EAGAIN) {
 				weir_end_count(end, WEIR_COUNT_SPINS, 1);
@@ -182,7 +185,8 @@ static int spin(struct weir_end *end, int (*look)(struct weir_end *end),
 				return r;
 			}
 		}
-		now = weir_now();
+		if (stop != WEIR_FOREVER)
+			now = weir_now();
 	} while (now < stop);
 	return -EAGAIN;
 }

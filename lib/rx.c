@@ -15,10 +15,6 @@
 
 #include "internal.h"
 
-/* In a row at the same place, so many are counted for all to see; of the rest
-   one in so many. Arbitrary. */
-#define AGAIN_SHOWN 16u
-
 static uint64_t header_at(const struct weir_rx *rx, uint64_t pos)
 {
 	const void *at = rx->data + (pos & rx->mask);
@@ -42,6 +38,7 @@ static void set_limit(struct weir_rx *rx)
 	if (rx->fence || end->broken || end->sticky ||
 	    end->free.pos < end->free.run_end)
 		rx->limit = NULL;
+	rx->empty = NULL;
 }
 
 /* The inline has read since the library last looked. */
@@ -49,6 +46,13 @@ static void catch_up(struct weir_rx *rx)
 {
 	rx->pos = (uintptr_t)rx->at + rx->bias;
 	rx->end->free.pos = rx->pos;
+}
+
+/* Nothing was found, and what is peeked or taken in part does not hide it. */
+static void say_empty(struct weir_rx *rx)
+{
+	if (!rx->end->open && !rx->end->part)
+		rx->empty = rx->at;
 }
 
 /* Nothing there: why, and is it for good? 0: something came after all. */
@@ -66,7 +70,7 @@ static int empty(struct weir_rx *rx, uint64_t pos)
 	if (end->sticky)
 		return end->sticky;
 	/* relaxed: see weir_end_cancel() */
-	if (weir_load_relaxed32(&end->cancelled))
+	if (weir_load_relaxed32(&end->news[WEIR_CANCELLED]))
 		return -ECANCELED;
 	return -EAGAIN;
 }
@@ -181,36 +185,6 @@ static int next(struct weir_rx *rx, uint64_t *len)
 	return lies(rx);
 }
 
-/*
- * A short answer for who tries again and again where next() has found nothing:
- * the shorter it is, the sooner a message is seen. Figures: weir-design(7).
- */
-static int still_empty(struct weir_rx *rx)
-{
-	const struct weir_end *end = rx->end;
-
-	if (end->open || end->part || end->broken || end->sticky)
-		return 0;
-	catch_up(rx);
-	if (rx->pos < end->free.run_end)
-		return 0;
-	/* relaxed, all three: what they announce is looked for by empty() */
-	return !weir_load_relaxed32(&end->gone) &&
-	       !weir_load_relaxed32(&end->cancelled) &&
-	       weir_load_relaxed32(&end->peer->state) == WEIR_STATE_HELD &&
-	       !header_at(rx, rx->pos);
-}
-
-/* To show each of these would cost as much as all the rest of the look. */
-static void count_again(struct weir_rx *rx)
-{
-	uint64_t n = ++rx->end->counters[WEIR_COUNT_FULL];
-
-	if (++rx->end->lag.again <= AGAIN_SHOWN || n % AGAIN_SHOWN == 0)
-		/* relaxed: a counter, read by tools */
-		weir_store_relaxed64(&rx->counters[WEIR_COUNT_FULL], n);
-}
-
 /* The same for calls that take nothing while a part is being read. */
 static int next_whole(struct weir_rx *rx, uint64_t *len)
 {
@@ -218,6 +192,8 @@ static int next_whole(struct weir_rx *rx, uint64_t *len)
 
 	if (rx->end->part && !rx->end->broken)
 		return -EINVAL;
+	if (weir_rx_still_empty(rx))
+		return -EAGAIN;
 	r = next(rx, len);
 	if (r != -EAGAIN)
 		return r;
@@ -228,6 +204,7 @@ static int next_whole(struct weir_rx *rx, uint64_t *len)
 		weir_lag_failed(&rx->end->lag);
 	}
 	weir_end_count(rx->end, WEIR_COUNT_FULL, 1);
+	say_empty(rx);
 	return r;
 }
 
@@ -347,11 +324,6 @@ ssize_t weir_priv_rx_read(struct weir_rx *rx, void *data, size_t size)
 	uint64_t len;
 	int r;
 
-	/* and lag has been asked there, and would say no */
-	if (still_empty(rx) && rx->pos == rx->end->lag.pos) {
-		count_again(rx);
-		return -EAGAIN;
-	}
 	if (rx->end->open && !rx->end->broken)
 		return -EINVAL;
 	r = next_whole(rx, &len);
@@ -371,9 +343,16 @@ ssize_t weir_priv_rx_read(struct weir_rx *rx, void *data, size_t size)
 /* weir_end_wait() and others wait for a message with it. */
 int weir_rx_look(struct weir_end *end)
 {
+	struct weir_rx *rx = &end->side.rx;
 	uint64_t len;
+	int r;
 
-	return next(&end->side.rx, &len);
+	if (weir_rx_still_empty(rx))
+		return -EAGAIN;
+	r = next(rx, &len);
+	if (r == -EAGAIN)
+		say_empty(rx);
+	return r;
 }
 
 static int wait_message(struct weir_rx *rx, int64_t deadline)
@@ -615,6 +594,8 @@ int weir_rx_start(struct weir_end *end)
 		return r;
 	rx->messages = end->counters[WEIR_COUNT_MESSAGES];
 	rx->bytes = end->counters[WEIR_COUNT_BYTES];
+	rx->news = end->news;
+	rx->peer_state = &end->peer->state;
 	set_limit(rx);
 	return 0;
 }

@@ -94,7 +94,7 @@ static int full(struct weir_tx *tx, uint64_t size)
 	if (end->sticky)
 		return end->sticky;
 	/* relaxed: see weir_end_cancel() */
-	if (weir_load_relaxed32(&end->cancelled))
+	if (weir_load_relaxed32(&end->news[WEIR_CANCELLED]))
 		return -ECANCELED;
 	return -EAGAIN;
 }

@@ -157,8 +157,8 @@
 enum weir_counter {
 	WEIR_COUNT_MESSAGES,
 	WEIR_COUNT_BYTES,
-	WEIR_COUNT_FULL,	/* found full (producer) or empty (consumer); of
-				   many tries in a row not each shows at once */
+	WEIR_COUNT_FULL,	/* found full (producer) or empty (consumer: at
+				   the same place once, however often it looks) */
 	WEIR_COUNT_PARKS,	/* times it said that it sleeps */
 	WEIR_COUNT_WAKES,	/* rings of the other side's bell */
 	WEIR_COUNT_SPINS,	/* waits that ended before the sleep */

@@ -29,7 +29,12 @@ struct weir_rx {
 	uint32_t rung;		/* the last waiting word rung for */
 	uint32_t fence;		/* so often yet F1 is a real fence */
 	struct weir_end *end;
-	uint64_t reserved[5];
+	const unsigned char *empty; /* where the library has found nothing; or
+				   NULL */
+	const struct weir_a32 *news; /* two words of this process: cancelled,
+				   and the producer's death */
+	const struct weir_a32 *peer_state;
+	uint64_t reserved[2];
 };
 
 WEIR_BEGIN
@@ -55,6 +60,21 @@ WEIR_LOCAL_INLINE void weir_priv_rx_notify(struct weir_rx *rx)
 	waiting = weir_load_acquire32(rx->peer_waiting);
 	if (WEIR_UNLIKELY(waiting & WEIR_ASLEEP_MASK) && waiting != rx->rung)
 		weir_priv_rx_wake(rx, waiting);
+}
+
+/*
+ * Whether all is as when the library found nothing at this place. It stores
+ * nothing: a thread that has sent and now awaits the answer has stores of its
+ * own under way, which need lines of the other side's, and behind each further
+ * one the next message would wait. Figures: weir-design(7).
+ */
+WEIR_LOCAL_INLINE int weir_priv_rx_still(const struct weir_rx *rx,
+					 const unsigned char *at)
+{
+	/* relaxed, all three: what they announce the library looks for */
+	return at == rx->empty && !weir_load_relaxed32(&rx->news[0]) &&
+	       !weir_load_relaxed32(&rx->news[1]) &&
+	       weir_load_relaxed32(rx->peer_state) == WEIR_STATE_HELD;
 }
 
 /*
@@ -84,8 +104,11 @@ WEIR_INLINE ssize_t weir_rx_try_read(struct weir_rx *rx, void *data,
 	    header != ((uint64_t)size << WEIR_LEN_SHIFT | WEIR_KIND_RECORD)) {
 		if (WEIR_UNLIKELY((header & WEIR_KIND_MASK) !=
 					  WEIR_KIND_RECORD ||
-				  header >> WEIR_LEN_SHIFT > size))
+				  header >> WEIR_LEN_SHIFT > size)) {
+			if (!header && weir_priv_rx_still(rx, at))
+				return -EAGAIN;
 			return weir_priv_rx_read(rx, data, size);
+		}
 		len = (size_t)(header >> WEIR_LEN_SHIFT);
 	}
 	/* As a number, which may wrap where pointers have 32 bits. */

@@ -111,13 +111,15 @@ WEIR_LOCAL_INLINE void weir_priv_tx_fill(unsigned char *at, const void *data,
 	if (len && WEIR_PRIV_WITHIN(len, WEIR_PRIV_WORDS) && len % 8 == 0) {
 		weir_priv_copy_words(to, from, len);
 	} else if (len > WEIR_PRIV_FIRST && len <= WEIR_PRIV_BACK) {
-		memcpy(to + WEIR_PRIV_FIRST, from + WEIR_PRIV_FIRST,
-		       len - WEIR_PRIV_FIRST);
+		weir_priv_copy(to + WEIR_PRIV_FIRST, from + WEIR_PRIV_FIRST,
+			       len - WEIR_PRIV_FIRST);
 		/* against the compiler alone: the order of the two */
 		weir_fence_compiler();
 		memcpy(to, from, WEIR_PRIV_FIRST);
-	} else if (len) {
+	} else if (len && WEIR_PRIV_WITHIN(len, WEIR_PRIV_MOVES)) {
 		memcpy(to, from, len);
+	} else if (len) {
+		weir_priv_copy(to, from, len);
 	}
 }
 

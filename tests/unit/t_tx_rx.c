@@ -834,6 +834,73 @@ static void cancel_the_writer_on(struct t_pair *pair)
 }
 EACH_KIND(cancel_the_writer)
 
+/* ---- looks again and again at the same place ---------------------------- */
+
+static void look_again(struct weir_rx *rx)
+{
+	int i;
+
+	for (i = 0; i < 20; i++)
+		expect_empty(rx);
+}
+
+static void looks_until_cancelled_on(struct t_pair *pair)
+{
+	look_again(pair->rx);
+	T_OK(weir_rx_cancel(pair->rx));
+	T_IS(weir_rx_try_read(pair->rx, buffer, 8), -ECANCELED);
+}
+EACH_KIND(looks_until_cancelled)
+
+static void looks_until_closed_on(struct t_pair *pair)
+{
+	look_again(pair->rx);
+	weir_tx_close(pair->tx);
+	T_IS(weir_rx_try_read(pair->rx, buffer, 8), -EPIPE);
+}
+EACH_KIND(looks_until_closed)
+
+static void looks_and_peeks_on(struct t_pair *pair)
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		look_again(pair->rx);
+		T_OK(send_one(pair->tx, 8, 1));
+		expect_peek(pair->rx, 8, 1);
+		T_IS(weir_rx_try_read(pair->rx, buffer, 8), -EINVAL);
+		T_OK(weir_rx_rewind(pair->rx));
+		expect(pair->rx, 8, 1);
+	}
+}
+EACH_KIND(looks_and_peeks)
+
+/*
+ * Where nothing was found a lap ago the second message of a run stands now, and
+ * it begins with the word 0.
+ */
+static void looks_and_runs_on(struct t_pair *pair)
+{
+	uint64_t zero[4][2] = { { 0, 1 }, { 0, 2 }, { 0, 3 }, { 0, 4 } };
+	struct weir_buf v[4];
+	uint64_t word[2];
+	int i;
+
+	for (i = 0; i < 4; i++)
+		v[i] = (struct weir_buf){ .data = zero[i], .len = 16 };
+	move_to(pair, 512);
+	look_again(pair->rx);
+	move_to(pair, CAPACITY - 512);
+	move_to(pair, 512 - 16 - 16);
+	T_IS(weir_tx_write_batch(pair->tx, v, 4, WEIR_NOWAIT), 4);
+	for (i = 0; i < 4; i++) {
+		T_IS(weir_rx_try_read(pair->rx, word, 16), 16);
+		T_IS(word[1], i + 1);
+	}
+	look_again(pair->rx);
+}
+EACH_KIND(looks_and_runs)
+
 /* ---- close and take-over ------------------------------------------------ */
 
 static void writer_closes_on(struct t_pair *pair)
@@ -1055,6 +1122,10 @@ static void build_ends(void)
 	T_ADD(never_claimed_is_waited_for);
 	T_ADD(cancel_the_reader);
 	T_ADD(cancel_the_writer);
+	T_ADD(looks_until_cancelled);
+	T_ADD(looks_until_closed);
+	T_ADD(looks_and_peeks);
+	T_ADD(looks_and_runs);
 	T_ADD(writer_closes);
 	T_ADD(reader_closes);
 	T_ADD(writer_is_succeeded);
