@@ -41,15 +41,19 @@ typedef int weir_handle;
 /* Whether the compiler knows x, and that it is at most y. */
 #define WEIR_PRIV_WITHIN(x, y) (__builtin_constant_p(x) && (x) <= (y))
 
+/* What compilers copy by a few moves, neither by a call nor by a loop. */
+#define WEIR_PRIV_MOVES 128u
+
 /*
- * A copy that is no matter of a few moves. Where the length is known, compilers
+ * memcpy, but for a known length that is no matter of a few moves: compilers
  * make an instruction for strings of it, which is slow to begin; so they are
  * kept from knowing it, and call the C library. Measured: weir-design(7).
  */
 WEIR_LOCAL_INLINE void weir_priv_copy(void *to, const void *from, size_t len)
 {
 #if defined(__GNUC__)
-	__asm__("" : "+r"(len));
+	if (!WEIR_PRIV_WITHIN(len, WEIR_PRIV_MOVES))
+		__asm__("" : "+r"(len));
 #endif
 	memcpy(to, from, len);
 }

@@ -52,8 +52,6 @@ struct weir_tx {
 
 /* What even the smallest ring takes. */
 #define WEIR_PRIV_MAX_LEAST 2040u
-/* What compilers copy by a few moves, neither by a call nor by a loop. */
-#define WEIR_PRIV_MOVES 128u
 /* At most so much of a payload shares its header's line of 64 bytes. */
 #define WEIR_PRIV_FIRST 56u
 /* Longer ones are faster in one piece. Measured: weir-design(7). */
@@ -116,8 +114,6 @@ WEIR_LOCAL_INLINE void weir_priv_tx_fill(unsigned char *at, const void *data,
 		/* against the compiler alone: the order of the two */
 		weir_fence_compiler();
 		memcpy(to, from, WEIR_PRIV_FIRST);
-	} else if (len && WEIR_PRIV_WITHIN(len, WEIR_PRIV_MOVES)) {
-		memcpy(to, from, len);
 	} else if (len) {
 		weir_priv_copy(to, from, len);
 	}

@@ -1076,11 +1076,15 @@ START_TEST(known_lengths)
 		KNOWN(&pair, 16);
 		KNOWN(&pair, 24);
 		KNOWN(&pair, 40);
+		KNOWN(&pair, 60);
 		KNOWN(&pair, 64);
 		KNOWN(&pair, 72);
 		KNOWN(&pair, 120);
 		KNOWN(&pair, 128);
 		KNOWN(&pair, 136);
+		KNOWN(&pair, 190);
+		KNOWN(&pair, 256);
+		KNOWN(&pair, 264);
 	}
 	t_pair_close(&pair);
 }
