@@ -281,7 +281,12 @@ int weir_tx_look(struct weir_end *end);	/* for end->want bytes of record */
 int weir_tx_fits(const struct weir_tx *tx, size_t len);
 int weir_tx_want(struct weir_tx *tx, size_t len);
 int weir_rx_look(struct weir_end *end);
-/* The same answer as the last time, -EAGAIN, without a store. */
+/*
+ * The same answer as the last time, -EAGAIN, without a store. It is no early
+ * return that loses a wake: before a sleep it stands behind F2 and A10 in
+ * weir_end_announce(), as any look does, and so sees what was published, or
+ * said by a flag, by who has not seen this sleep.
+ */
 static inline int weir_rx_still_empty(const struct weir_rx *rx)
 {
 	/* relaxed: who finds something looks again, by A1 */

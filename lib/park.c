@@ -175,6 +175,7 @@ static int spin(struct weir_end *end, int (*look)(struct weir_end *end),
 	do {
 		for (i = 0; i < LOOKS_PER_CLOCK; i++) {
 			weir_pause();
+			/* not by look(): a call is a store, too */
 			if (!end->producer &&
 			    weir_rx_still_empty(&end->side.rx))
 				continue;

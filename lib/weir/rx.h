@@ -66,7 +66,8 @@ WEIR_LOCAL_INLINE void weir_priv_rx_notify(struct weir_rx *rx)
  * Whether all is as when the library found nothing at this place. It stores
  * nothing: a thread that has sent and now awaits the answer has stores of its
  * own under way, which need lines of the other side's, and behind each further
- * one the next message would wait. Figures: weir-design(7).
+ * one the next message would wait. Figures: weir-design(7). (A lap later the same
+ * place may pass for it: it is as empty, and only that is not counted.)
  */
 WEIR_LOCAL_INLINE int weir_priv_rx_still(const struct weir_rx *rx,
 					 const unsigned char *at)
